@@ -1,0 +1,28 @@
+/** One run over the whole house: unit tests read the sources, end-to-end tests start the built apps. */
+export default {
+  testEnvironment: 'node',
+  // Workspace packages resolve to their sources ("source" in each package's exports).
+  testEnvironmentOptions: { customExportConditions: ['source', 'node', 'import', 'default'] },
+  roots: ['<rootDir>/packages', '<rootDir>/apps'],
+  testMatch: ['**/src/**/*.test.ts', '**/test/**/*.test.ts'],
+  modulePathIgnorePatterns: ['/dist/'],
+  extensionsToTreatAsEsm: ['.ts'],
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  transform: {
+    '\\.ts$': [
+      '@swc/jest',
+      {
+        jsc: {
+          target: 'es2024',
+          parser: { syntax: 'typescript', decorators: true },
+          transform: { legacyDecorator: true, decoratorMetadata: true },
+        },
+        module: { type: 'es6' },
+      },
+    ],
+  },
+  maxWorkers: 2,
+  testTimeout: 30_000,
+  // A rejected promise nobody waits for, or a handle left open, is a fault of the code under test.
+  errorOnDeprecated: true,
+};

@@ -1,0 +1,324 @@
+import { isProviderName } from '@moltbot/contracts';
+import { z } from 'zod';
+import { parseByteSize } from './byte-size.js';
+import { parseDuration } from './duration.js';
+
+/** A length of time in the file (`30s`, `500ms`, seconds as a number); milliseconds in the settings. */
+const duration = (fallback: string, { min = 0, max = 86_400_000 } = {}) =>
+  z
+    .union([z.string(), z.number()])
+    .transform((value, context) => {
+      const ms = parseDuration(value);
+      if (ms === undefined || ms < min || ms > max) {
+        context.addIssue({
+          code: 'custom',
+          message: `expected a length of time like 30s, 500ms or 2m, between ${min} ms and ${max} ms`,
+        });
+        return z.NEVER;
+      }
+      return ms;
+    })
+    .prefault(fallback);
+
+/** A size in the file (`32mb`, bytes as a number); bytes in the settings. */
+const byteSize = (fallback: string, { min = 1, max = 1_073_741_824 } = {}) =>
+  z
+    .union([z.string(), z.number()])
+    .transform((value, context) => {
+      const bytes = parseByteSize(value);
+      if (bytes === undefined || bytes < min || bytes > max) {
+        context.addIssue({
+          code: 'custom',
+          message: `expected a size like 512kb or 32mb, between ${min} and ${max} bytes`,
+        });
+        return z.NEVER;
+      }
+      return bytes;
+    })
+    .prefault(fallback);
+
+const port = (fallback: number) => z.int().min(0).max(65_535).default(fallback);
+
+/** `provider:model`, a chain's name, or a bare model name. */
+const modelName = z.string().min(1).max(321);
+
+const httpUrl = z.url({ protocol: /^https?$/, error: 'expected an http:// or https:// URL' });
+
+const retryPolicy = z.strictObject({
+  max_attempts: z
+    .int()
+    .min(1)
+    .max(10)
+    .default(3)
+    .describe('Attempts on one target; the repeats (this minus one) are shared by the whole chain.'),
+  backoff_factor: z
+    .number()
+    .min(1)
+    .max(10)
+    .default(1.5)
+    .describe('Each wait is at most this many times the one before.'),
+  initial_backoff: duration('500ms', { max: 60_000 }).describe(
+    'Upper bound of the first wait (full jitter: the wait is random between 0 and the bound).',
+  ),
+  max_backoff: duration('8s', { max: 300_000 }).describe('Upper bound of any wait.'),
+  max_total_wait: duration('20s', { max: 600_000 }).describe(
+    'All waits of one request together; a Retry-After beyond it moves to the next target at once.',
+  ),
+});
+
+const timeouts = z.strictObject({
+  connect: duration('5s', { min: 10 }).describe('To open a connection, TLS included.'),
+  headers: duration('30s', { min: 10 }).describe('From the request to the response headers of a streamed answer.'),
+  answer: duration('5m', { min: 10 }).describe('From the request to the last byte of an answer that is not streamed.'),
+  first_content: duration('60s', { min: 10 }).describe(
+    'From before the connection to the first content of a streamed answer; role-only events and keep-alives do not stop it.',
+  ),
+  gap: duration('60s', { min: 10 }).describe('Between two contents of a stream.'),
+  total: duration('10m', { min: 10 }).describe('The deadline of the whole request, over all attempts.'),
+});
+
+const chain = z.strictObject({
+  primary: modelName.describe('The model that is asked first.'),
+  fallbacks: z.array(modelName).max(32).default([]).describe('Asked in this order when the one before is unavailable.'),
+  retry_policy: retryPolicy.partial().optional().describe('What differs from `models.retry_policy`.'),
+  timeouts: timeouts.partial().optional().describe('What differs from `timeouts`.'),
+  policy_chain: z.string().optional().describe('Name of the chain that is asked when a provider refuses the content.'),
+});
+
+const price = z.strictObject({
+  input: z.number().min(0).describe('Per million input tokens.'),
+  output: z.number().min(0).describe('Per million output tokens.'),
+  cached_input: z
+    .number()
+    .min(0)
+    .optional()
+    .describe('Per million input tokens read from the prompt cache; as `input` where not set.'),
+  cache_write: z
+    .number()
+    .min(0)
+    .optional()
+    .describe('Per million input tokens written to the prompt cache; as `input` where not set.'),
+});
+
+const providerModel = z.strictObject({
+  upstream_name: z
+    .string()
+    .min(1)
+    .max(256)
+    .optional()
+    .describe('The name to send, where it differs (an Azure deployment).'),
+  api: z.enum(['chat', 'responses']).optional().describe('OpenAI only: the API this model is called by.'),
+  context_window: z.int().min(1).optional().describe('Tokens; lets failover pick a model with room.'),
+  max_output_tokens: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('Sent where the provider demands a limit and the caller gave none.'),
+  images: z.boolean().optional().describe('Takes images.'),
+  tools: z.boolean().optional().describe('Takes tools.'),
+  prefill: z
+    .boolean()
+    .optional()
+    .describe('Continues an assistant message that it is given (first rung of the rescue ladder).'),
+  price: price.optional(),
+});
+
+export const PROVIDER_KINDS = ['openai', 'anthropic', 'gemini', 'openai-compatible', 'demo'] as const;
+
+const provider = z.strictObject({
+  kind: z
+    .enum(PROVIDER_KINDS)
+    .optional()
+    .describe('Which API it speaks; known for openai, anthropic, gemini, ollama, lmstudio, vllm, llamacpp and demo.'),
+  base_url: httpUrl.optional().describe('Where the API is, as far as the version (`http://127.0.0.1:11434/v1`).'),
+  api: z.enum(['chat', 'responses']).default('chat').describe('OpenAI only: the API its models are called by.'),
+  auth_header: z
+    .enum(['bearer', 'x-api-key', 'api-key', 'x-goog-api-key'])
+    .optional()
+    .describe('How the key is sent, where it differs from the kind’s own way (Azure: `api-key`).'),
+  headers: z.record(z.string(), z.string()).default({}).describe('Sent with every request to this provider.'),
+  query: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe('Query parameters of every request (Azure: `api-version`).'),
+  requires_credential: z
+    .boolean()
+    .optional()
+    .describe('Whether calls need an entry in auth.json; local servers do not.'),
+  stream_usage: z
+    .boolean()
+    .default(true)
+    .describe('Ask for token counts at the end of a stream (`stream_options.include_usage`).'),
+  max_connections: z.int().min(1).max(10_000).default(512).describe('Open connections to this provider.'),
+  models: z
+    .record(z.string().min(1).max(256), providerModel)
+    .default({})
+    .describe('Models this provider serves, by name.'),
+});
+
+/** The whole of `config.yml`. Defaults are the product's; `docs/configuration.md` is generated from this. */
+export const settingsSchema = z.strictObject({
+  models: z
+    .strictObject({
+      primary: modelName.default('demo:assistant').describe('The model that is asked first.'),
+      fallbacks: z
+        .array(modelName)
+        .max(32)
+        .default([])
+        .describe('Asked in this order when the one before is unavailable.'),
+      retry_policy: retryPolicy.prefault({}),
+      fallback_for_explicit: z
+        .boolean()
+        .default(false)
+        .describe('Whether a model that the caller named alone may be replaced by the default chain’s fallbacks.'),
+      policy_chain: z
+        .string()
+        .optional()
+        .describe('Name of the chain that is asked when a provider refuses the content.'),
+      chains: z
+        .record(
+          z.string().regex(/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/, 'expected a letter, then letters, digits, _ . or -'),
+          chain,
+        )
+        .default({})
+        .describe('Further chains by name; a request names one as its model.'),
+    })
+    .prefault({}),
+  model_load_timeout: duration('2m', { min: 100, max: 3_600_000 }).describe(
+    'How long one model may take to load and answer in a warm-up.',
+  ),
+  providers: z
+    .record(z.string().refine(isProviderName, 'expected a letter, then letters, digits, _ . or -'), provider)
+    .default({}),
+  timeouts: timeouts.prefault({}),
+  breaker: z
+    .strictObject({
+      failures: z
+        .number()
+        .min(1)
+        .max(1_000)
+        .default(5)
+        .describe('Failures in a row within `window` that open it (a late first content counts half).'),
+      window: duration('30s', { min: 100 }).describe('A failure older than this no longer counts.'),
+      open_for: duration('5s', { min: 100 }).describe(
+        'Until the first probe; at least this long between two probes of one cluster.',
+      ),
+      max_open_for: duration('2m', { min: 100 }).describe('The wait doubles with each failed probe up to this.'),
+    })
+    .prefault({}),
+  retry_budget: z
+    .strictObject({
+      ratio: z
+        .number()
+        .min(0)
+        .max(10)
+        .default(0.2)
+        .describe('Repeats allowed per request of recent traffic, over all requests of the process.'),
+      burst: z.int().min(0).max(10_000).default(20).describe('Repeats allowed without recent traffic.'),
+    })
+    .prefault({}),
+  server: z
+    .strictObject({
+      host: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
+      port: port(8080).describe('Chat and API.'),
+      metrics_port: port(9090).describe('`/metrics`, `/health` and `/ready` for operators.'),
+      access: z
+        .enum(['auto', 'open', 'api_key'])
+        .default('auto')
+        .describe('`auto`: open on a loopback address, API keys elsewhere. `open` on other addresses is refused.'),
+      allowed_hosts: z
+        .array(z.string())
+        .default([])
+        .describe(
+          'Further names in the Host header that are taken while access is open (guards against DNS rebinding).',
+        ),
+      body_limit: byteSize('32mb').describe('Largest request body.'),
+      header_limit: byteSize('16kb', { min: 1_024, max: 1_048_576 }).describe('Largest sum of request headers.'),
+      header_timeout: duration('10s', { min: 100 }).describe('For a caller to send its headers.'),
+      request_timeout: duration('60s', { min: 100 }).describe('For a caller to send its whole request.'),
+      write_timeout: duration('60s', { min: 100 }).describe('A caller that reads nothing for this long is cut off.'),
+      max_in_flight: z.int().min(1).default(4_096).describe('Requests answered at the same time; more get 503.'),
+      drain_grace: duration('25s').describe('How long running answers may take after SIGTERM.'),
+    })
+    .prefault({}),
+  worker: z
+    .strictObject({
+      concurrency: z.int().min(1).max(1_000).default(4).describe('Jobs at the same time.'),
+      metrics_port: port(9091).describe('`/metrics`, `/health` and `/ready` of the worker.'),
+      drain_grace: duration('25s').describe('How long running jobs may take after SIGTERM.'),
+    })
+    .prefault({}),
+  logs: z
+    .strictObject({
+      level: z.enum(['error', 'warn', 'info', 'debug']).default('info'),
+      format: z
+        .enum(['auto', 'json', 'pretty'])
+        .default('auto')
+        .describe('`auto`: pretty on a terminal, JSON lines elsewhere.'),
+      file: z.string().optional().describe('Also write JSON lines to this file.'),
+      max_size: byteSize('10mb', { min: 1_024 }).describe('The file is rotated at this size.'),
+      max_files: z.int().min(1).max(1_000).default(5).describe('Rotated files kept.'),
+    })
+    .prefault({}),
+  storage: z
+    .strictObject({
+      url: z
+        .string()
+        .refine(
+          (url) => url === 'embedded' || /^postgres(ql)?:\/\//.test(url),
+          'expected `embedded` or a postgres:// URL',
+        )
+        .default('embedded')
+        .describe('`embedded`: a PostgreSQL of our own under the home folder; else a postgres:// URL.'),
+    })
+    .prefault({}),
+  queue: z
+    .strictObject({
+      url: z
+        .string()
+        .refine(
+          (url) => url === 'storage' || /^(rediss?|postgres(ql)?):\/\//.test(url),
+          'expected `storage`, a redis:// or a postgres:// URL',
+        )
+        .default('storage')
+        .describe('`storage`: the same database as `storage.url`; else a redis:// or postgres:// URL.'),
+    })
+    .prefault({}),
+  discovery: z
+    .strictObject({
+      local_servers: z
+        .boolean()
+        .default(true)
+        .describe(
+          'Look for model servers on this machine’s usual ports at start and offer them; they are never used unasked.',
+        ),
+    })
+    .prefault({}),
+});
+
+export type Settings = z.output<typeof settingsSchema>;
+export type ProviderSettings = Settings['providers'][string];
+export type ProviderModelSettings = ProviderSettings['models'][string];
+export type ProviderKind = (typeof PROVIDER_KINDS)[number];
+export type RetryPolicy = Settings['models']['retry_policy'];
+export type Timeouts = Settings['timeouts'];
+
+const secretText = z.string().min(1, 'expected a value').max(16_384);
+
+/** One entry of auth.json, the owner's shape. */
+export const credentialSchema = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('api_key'),
+    key: secretText.describe('The key itself.'),
+  }),
+  z.strictObject({
+    type: z.literal('oauth'),
+    client_id: z.string().min(1),
+    scopes: z.array(z.string().min(1)).default([]),
+    client_secret: secretText.optional(),
+  }),
+]);
+
+/** auth.json: `provider` or `provider:account` → credential. The order is the order of use. */
+export const authFileSchema = z.record(z.string(), credentialSchema);
+export type CredentialEntry = z.output<typeof credentialSchema>;

@@ -1,0 +1,267 @@
+/**
+ * The one table of errors. A code is stable and never used again for something else; `http` is the status at the
+ * HTTP door; `retryable` says whether the same request may succeed later without a change; `action` tells the
+ * reader what to do. `docs/errors.md` is generated from it.
+ */
+export const ERRORS = {
+  invalid_json: {
+    http: 400,
+    retryable: false,
+    title: 'The body is not valid JSON',
+    action: 'Send one JSON object in UTF-8.',
+  },
+  invalid_request: {
+    http: 400,
+    retryable: false,
+    title: 'A field of the request is missing or wrong',
+    action: 'Correct the field that the message names.',
+  },
+  context_length_exceeded: {
+    http: 400,
+    retryable: false,
+    title: 'The conversation does not fit the context of any model in the chain',
+    action: 'Shorten the conversation, or add a model with a larger context to the chain.',
+  },
+  content_filtered: {
+    http: 400,
+    retryable: false,
+    title: 'The provider refused the content',
+    action: 'Change the content, or configure `policy_chain` for this chain.',
+  },
+  model_ambiguous: {
+    http: 400,
+    retryable: false,
+    title: 'More than one provider serves a model of this name',
+    action: 'Name it as `provider:model`; the message lists the candidates.',
+  },
+  authentication_required: {
+    http: 401,
+    retryable: false,
+    title: 'No API key was sent',
+    action: 'Send `Authorization: Bearer KEY` or `x-api-key: KEY`; create one with `moltbot keys create NAME`.',
+  },
+  invalid_api_key: {
+    http: 401,
+    retryable: false,
+    title: 'The API key is wrong, revoked or expired',
+    action: 'Check the key with `moltbot keys list`; create another with `moltbot keys create NAME`.',
+  },
+  permission_denied: {
+    http: 403,
+    retryable: false,
+    title: 'The caller may not do this',
+    action: 'Use a key with the scope that the message names.',
+  },
+  forbidden_origin: {
+    http: 403,
+    retryable: false,
+    title: 'A browser page of another origin called a server without authentication',
+    action: 'Turn on `server.access: api_key`, or call from the same origin.',
+  },
+  model_not_found: {
+    http: 404,
+    retryable: false,
+    title: 'No such model or chain',
+    action: 'See `GET /v1/models` or `moltbot models list` for what is configured.',
+  },
+  not_found: {
+    http: 404,
+    retryable: false,
+    title: 'No such resource',
+    action: 'See `/docs` for the routes of this server.',
+  },
+  method_not_allowed: {
+    http: 405,
+    retryable: false,
+    title: 'The route does not take this method',
+    action: 'See `/docs` for the methods of this route.',
+  },
+  request_timeout: {
+    http: 408,
+    retryable: true,
+    title: 'The request did not arrive in time',
+    action: 'Send the whole request within `server.request_timeout`.',
+  },
+  payload_too_large: {
+    http: 413,
+    retryable: false,
+    title: 'The body is larger than the limit',
+    action: 'Send less, or raise `server.body_limit`.',
+  },
+  unsupported_media_type: {
+    http: 415,
+    retryable: false,
+    title: 'The body is not JSON',
+    action: 'Send `content-type: application/json`.',
+  },
+  rate_limited: {
+    http: 429,
+    retryable: true,
+    title: 'Every model of the chain is rate limited',
+    action: 'Wait as long as `retry-after` says.',
+  },
+  headers_too_large: {
+    http: 431,
+    retryable: false,
+    title: 'The headers are larger than the limit',
+    action: 'Send fewer or shorter headers.',
+  },
+  client_closed: {
+    http: 499,
+    retryable: false,
+    title: 'The caller went away before the answer',
+    action: 'Nothing to do: the upstream call was cancelled.',
+  },
+  internal_error: {
+    http: 500,
+    retryable: true,
+    title: 'A fault in MoltBot',
+    action: 'Report it with the request id; the log has the details.',
+  },
+  upstream_error: {
+    http: 502,
+    retryable: true,
+    title: 'The model service failed',
+    action: 'Try again; add fallbacks to the chain so that another model answers.',
+  },
+  upstream_unreachable: {
+    http: 502,
+    retryable: true,
+    title: 'The model service could not be reached',
+    action: 'Check the network and `base_url` of the provider.',
+  },
+  stream_interrupted: {
+    http: 502,
+    retryable: true,
+    title: 'The answer broke off and no model could go on',
+    action: 'What was sent is incomplete: ask again.',
+  },
+  credential_missing: {
+    http: 503,
+    retryable: false,
+    title: 'There is no usable credential for the provider',
+    action: 'Add one to `auth.json` (see docs/configuration.md).',
+  },
+  credential_rejected: {
+    http: 503,
+    retryable: false,
+    title: 'The provider rejected the credential',
+    action: 'Replace the key in `auth.json`; see `moltbot models test`.',
+  },
+  quota_exhausted: {
+    http: 503,
+    retryable: true,
+    title: 'The account at the provider has no quota left',
+    action: 'Top the account up, or add another credential or a fallback.',
+  },
+  upstream_overloaded: {
+    http: 503,
+    retryable: true,
+    title: 'The model service is overloaded',
+    action: 'Try again later; add fallbacks to the chain.',
+  },
+  storage_unavailable: {
+    http: 503,
+    retryable: true,
+    title: 'The database does not answer',
+    action: 'Check `storage.url`; the server keeps trying.',
+  },
+  shutting_down: {
+    http: 503,
+    retryable: true,
+    title: 'The server is stopping',
+    action: 'Try again: another process or the restarted one answers.',
+  },
+  overloaded: {
+    http: 503,
+    retryable: true,
+    title: 'The server has as many requests in flight as it may',
+    action: 'Try again; raise `server.max_in_flight` or add a process.',
+  },
+  upstream_timeout: {
+    http: 504,
+    retryable: true,
+    title: 'The model service did not answer in time',
+    action: 'Try again; raise the limit under `timeouts`, or add fallbacks.',
+  },
+  deadline_exceeded: {
+    http: 504,
+    retryable: true,
+    title: 'No model of the chain answered before the deadline',
+    action: 'Try again; raise `timeouts.total`.',
+  },
+  config_invalid: {
+    http: 500,
+    retryable: false,
+    title: 'The configuration has a mistake',
+    action: 'Mend what the message names; `moltbot config validate` checks it.',
+  },
+  unsafe_bind: {
+    http: 500,
+    retryable: false,
+    title: 'The address is open to others and no authentication is set',
+    action: 'Create a key with `moltbot keys create NAME`, or bind to 127.0.0.1.',
+  },
+  port_in_use: {
+    http: 500,
+    retryable: false,
+    title: 'The port is taken by another process',
+    action: 'Choose another with `--port` or `--metrics-port`, or stop the other process.',
+  },
+} as const satisfies Record<string, ErrorRow>;
+
+export interface ErrorRow {
+  readonly http: number;
+  readonly retryable: boolean;
+  readonly title: string;
+  readonly action: string;
+}
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** One call to one target, as a caller may see it: codes only, never upstream text. */
+export interface AttemptSummary {
+  /** `provider:model` */
+  readonly target: string;
+  /** A `FailureKind` of `providers/failure`, or `ok`. */
+  readonly outcome: string;
+  /** The upstream's HTTP status, where one came. */
+  readonly status?: number;
+  readonly durationMs: number;
+}
+
+export interface MoltbotErrorOptions {
+  /** Path of the field at fault, as `messages.0.content`. */
+  readonly param?: string | undefined;
+  readonly retryAfterMs?: number | undefined;
+  readonly attempts?: readonly AttemptSummary[] | undefined;
+  /** Overrides the row's status: a caller's fault that the upstream found keeps the upstream's own 4xx. */
+  readonly http?: number | undefined;
+  readonly cause?: unknown;
+}
+
+/** The only error that crosses a package border on purpose. `message` is safe to show: no secret, no raw upstream text. */
+export class MoltbotError extends Error {
+  override readonly name = 'MoltbotError';
+  readonly code: ErrorCode;
+  readonly http: number;
+  readonly retryable: boolean;
+  readonly param: string | undefined;
+  readonly retryAfterMs: number | undefined;
+  readonly attempts: readonly AttemptSummary[];
+
+  constructor(code: ErrorCode, message: string = ERRORS[code].title, options: MoltbotErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.http = options.http ?? ERRORS[code].http;
+    this.retryable = ERRORS[code].retryable;
+    this.param = options.param;
+    this.retryAfterMs = options.retryAfterMs;
+    this.attempts = options.attempts ?? [];
+  }
+
+  /** What the reader can do about it. */
+  get action(): string {
+    return ERRORS[this.code].action;
+  }
+}

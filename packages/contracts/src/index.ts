@@ -1,0 +1,35 @@
+export { DIALECTS, type Dialect } from './dialect.js';
+export {
+  type AttemptSummary,
+  ERRORS,
+  type ErrorCode,
+  type ErrorRow,
+  MoltbotError,
+  type MoltbotErrorOptions,
+} from './errors.js';
+export { JOBS, type JobContract, type JobName, type JobPayload, type JobResult } from './jobs.js';
+export type {
+  AssistantMessage,
+  ChatAnswer,
+  ChatRequest,
+  FinishReason,
+  ImagePart,
+  Json,
+  Message,
+  ReasoningOptions,
+  ReasoningPart,
+  RefusalPart,
+  ResponseFormat,
+  SystemMessage,
+  TextPart,
+  ToolCallPart,
+  ToolChoice,
+  ToolDefinition,
+  ToolMessage,
+  Usage,
+  UserMessage,
+} from './messages.js';
+export { formatModelRef, isProviderName, type ModelRef, parseModelRef } from './model-ref.js';
+export { Secret } from './secret.js';
+export { isContent, type StreamPart } from './stream-parts.js';
+export type { AttemptRecord, RequestRecord } from './usage-records.js';

@@ -1,0 +1,1 @@
+export type { Lease, SharedState, StateRecord } from './shared-state.js';
