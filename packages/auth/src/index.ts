@@ -1,1 +1,1 @@
-export {};
+export type { Credential, CredentialVault } from './outbound/vault.js';
