@@ -1,1 +1,21 @@
-export {};
+export type { CallerRequest, JsonObject } from './caller-request.js';
+export type { AnswerContext, DialectDoor, DoorError, StreamWriter } from './dialect-door.js';
+export { FAILURE_KINDS, type FailureKind, ProviderError, type ProviderErrorOptions } from './failure.js';
+export type { EmbedCall, EngineCall, FailoverEngine } from './router/engine.js';
+export type { ListedModel, ModelRouter, Selection } from './router/model-router.js';
+export type { RouterObserver } from './router/observer.js';
+export type { Served, ServedAnswer, ServedFrame, ServedStream, StreamResult } from './router/served.js';
+export type { Capabilities, ChainPlan, Model, Price, Provider } from './target.js';
+export type {
+  ChatTurn,
+  ChatWire,
+  CountTokensWire,
+  EmbeddingsWire,
+  ErrorResponse,
+  Frame,
+  StreamReader,
+  StreamReaderOptions,
+  TurnOptions,
+  UpstreamRequest,
+  WholeAnswer,
+} from './wire.js';
