@@ -8,3 +8,9 @@ export function parseByteSize(value: string | number): number | undefined {
   const unit = (match[2] ?? 'b').toLowerCase() as keyof typeof UNITS;
   return Math.round(Number(match[1]) * UNITS[unit]);
 }
+
+/** Bytes as they are written in the file, in the largest unit that divides them: 33554432 → `32mb`. */
+export function formatByteSize(bytes: number): string {
+  const unit = (['gb', 'mb', 'kb'] as const).find((unit) => bytes !== 0 && bytes % UNITS[unit] === 0) ?? 'b';
+  return `${bytes / UNITS[unit]}${unit}`;
+}

@@ -8,3 +8,9 @@ export function parseDuration(value: string | number): number | undefined {
   const unit = (match[2] ?? 's') as keyof typeof UNITS;
   return Math.round(Number(match[1]) * UNITS[unit]);
 }
+
+/** Milliseconds as they are written in the file, in the largest unit that divides them: 120000 → `2m`. */
+export function formatDuration(ms: number): string {
+  const unit = (['d', 'h', 'm', 's'] as const).find((unit) => ms !== 0 && ms % UNITS[unit] === 0) ?? 'ms';
+  return ms === 0 ? '0s' : `${ms / UNITS[unit]}${unit}`;
+}

@@ -1,8 +1,7 @@
-export { parseByteSize } from './byte-size.js';
-export { parseDuration } from './duration.js';
+export { authFileSchema, type CredentialEntry } from './auth-file-schema.js';
+export { formatByteSize, parseByteSize } from './byte-size.js';
+export { formatDuration, parseDuration } from './duration.js';
 export {
-  authFileSchema,
-  type CredentialEntry,
   PROVIDER_KINDS,
   type ProviderKind,
   type ProviderModelSettings,

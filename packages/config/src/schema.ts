@@ -1,48 +1,16 @@
 import { isProviderName } from '@moltbot/contracts';
 import { z } from 'zod';
-import { parseByteSize } from './byte-size.js';
-import { parseDuration } from './duration.js';
-
-/** A length of time in the file (`30s`, `500ms`, seconds as a number); milliseconds in the settings. */
-const duration = (fallback: string, { min = 0, max = 86_400_000 } = {}) =>
-  z
-    .union([z.string(), z.number()])
-    .transform((value, context) => {
-      const ms = parseDuration(value);
-      if (ms === undefined || ms < min || ms > max) {
-        context.addIssue({
-          code: 'custom',
-          message: `expected a length of time like 30s, 500ms or 2m, between ${min} ms and ${max} ms`,
-        });
-        return z.NEVER;
-      }
-      return ms;
-    })
-    .prefault(fallback);
-
-/** A size in the file (`32mb`, bytes as a number); bytes in the settings. */
-const byteSize = (fallback: string, { min = 1, max = 1_073_741_824 } = {}) =>
-  z
-    .union([z.string(), z.number()])
-    .transform((value, context) => {
-      const bytes = parseByteSize(value);
-      if (bytes === undefined || bytes < min || bytes > max) {
-        context.addIssue({
-          code: 'custom',
-          message: `expected a size like 512kb or 32mb, between ${min} and ${max} bytes`,
-        });
-        return z.NEVER;
-      }
-      return bytes;
-    })
-    .prefault(fallback);
-
-const port = (fallback: number) => z.int().min(0).max(65_535).default(fallback);
-
-/** `provider:model`, a chain's name, or a bare model name. */
-const modelName = z.string().min(1).max(321);
-
-const httpUrl = z.url({ protocol: /^https?$/, error: 'expected an http:// or https:// URL' });
+import {
+  byteSize,
+  differencesOf,
+  duration,
+  headerName,
+  headerValue,
+  httpUrl,
+  modelName,
+  NAME_EXPECTED,
+  port,
+} from './setting-values.js';
 
 const retryPolicy = z.strictObject({
   max_attempts: z
@@ -80,8 +48,8 @@ const timeouts = z.strictObject({
 const chain = z.strictObject({
   primary: modelName.describe('The model that is asked first.'),
   fallbacks: z.array(modelName).max(32).default([]).describe('Asked in this order when the one before is unavailable.'),
-  retry_policy: retryPolicy.partial().optional().describe('What differs from `models.retry_policy`.'),
-  timeouts: timeouts.partial().optional().describe('What differs from `timeouts`.'),
+  retry_policy: differencesOf(retryPolicy).optional().describe('What differs from `models.retry_policy`.'),
+  timeouts: differencesOf(timeouts).optional().describe('What differs from `timeouts`.'),
   policy_chain: z.string().optional().describe('Name of the chain that is asked when a provider refuses the content.'),
 });
 
@@ -136,9 +104,9 @@ const provider = z.strictObject({
     .enum(['bearer', 'x-api-key', 'api-key', 'x-goog-api-key'])
     .optional()
     .describe('How the key is sent, where it differs from the kind’s own way (Azure: `api-key`).'),
-  headers: z.record(z.string(), z.string()).default({}).describe('Sent with every request to this provider.'),
+  headers: z.record(headerName, headerValue).default({}).describe('Sent with every request to this provider.'),
   query: z
-    .record(z.string(), z.string())
+    .record(z.string().min(1).max(256), z.string().max(4_096))
     .default({})
     .describe('Query parameters of every request (Azure: `api-version`).'),
   requires_credential: z
@@ -176,10 +144,7 @@ export const settingsSchema = z.strictObject({
         .optional()
         .describe('Name of the chain that is asked when a provider refuses the content.'),
       chains: z
-        .record(
-          z.string().regex(/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/, 'expected a letter, then letters, digits, _ . or -'),
-          chain,
-        )
+        .record(z.string().regex(/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/, NAME_EXPECTED), chain)
         .default({})
         .describe('Further chains by name; a request names one as its model.'),
     })
@@ -187,9 +152,7 @@ export const settingsSchema = z.strictObject({
   model_load_timeout: duration('2m', { min: 100, max: 3_600_000 }).describe(
     'How long one model may take to load and answer in a warm-up.',
   ),
-  providers: z
-    .record(z.string().refine(isProviderName, 'expected a letter, then letters, digits, _ . or -'), provider)
-    .default({}),
+  providers: z.record(z.string().refine(isProviderName, NAME_EXPECTED), provider).default({}),
   timeouts: timeouts.prefault({}),
   breaker: z
     .strictObject({
@@ -250,7 +213,10 @@ export const settingsSchema = z.strictObject({
     .prefault({}),
   logs: z
     .strictObject({
-      level: z.enum(['error', 'warn', 'info', 'debug']).default('info'),
+      level: z
+        .enum(['error', 'warn', 'info', 'debug'])
+        .default('info')
+        .describe('The least important level that is logged.'),
       format: z
         .enum(['auto', 'json', 'pretty'])
         .default('auto')
@@ -302,23 +268,3 @@ export type ProviderModelSettings = ProviderSettings['models'][string];
 export type ProviderKind = (typeof PROVIDER_KINDS)[number];
 export type RetryPolicy = Settings['models']['retry_policy'];
 export type Timeouts = Settings['timeouts'];
-
-const secretText = z.string().min(1, 'expected a value').max(16_384);
-
-/** One entry of auth.json, the owner's shape. */
-export const credentialSchema = z.discriminatedUnion('type', [
-  z.strictObject({
-    type: z.literal('api_key'),
-    key: secretText.describe('The key itself.'),
-  }),
-  z.strictObject({
-    type: z.literal('oauth'),
-    client_id: z.string().min(1),
-    scopes: z.array(z.string().min(1)).default([]),
-    client_secret: secretText.optional(),
-  }),
-]);
-
-/** auth.json: `provider` or `provider:account` → credential. The order is the order of use. */
-export const authFileSchema = z.record(z.string(), credentialSchema);
-export type CredentialEntry = z.output<typeof credentialSchema>;
