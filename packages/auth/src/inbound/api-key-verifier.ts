@@ -1,0 +1,199 @@
+import { MoltbotError } from '@moltbot/contracts';
+import { checkApiKeyFormat, hashApiKey, sameApiKeyHash } from './api-key.js';
+
+/** Who calls us. */
+export interface Identity {
+  readonly keyId: string;
+  readonly name: string;
+  readonly scopes: readonly string[];
+}
+
+/** What storage knows of a key. Times are Unix ms. */
+export interface ApiKeyRow {
+  readonly id: string;
+  readonly name: string;
+  /** As `hashApiKey` gives it. */
+  readonly hash: string;
+  readonly scopes: readonly string[];
+  readonly expiresAt?: number | undefined;
+  readonly revokedAt?: number | undefined;
+}
+
+export type ApiKeyVerifierEvent =
+  /** Storage did not answer, and a key that was verified earlier was let in. */
+  | { readonly type: 'api-key-grace'; readonly keyId: string; readonly verifiedMsAgo: number }
+  | { readonly type: 'api-key-lookup-failed'; readonly error: unknown };
+
+export interface ApiKeyVerifierOptions {
+  /** Finds a key by its hash; `undefined` where there is none; rejects where storage does not answer. */
+  readonly lookup: (hash: string) => Promise<ApiKeyRow | undefined>;
+  /** Unix ms. */
+  readonly clock?: () => number;
+  /** How long a found key is taken without asking again: a revocation elsewhere takes effect within it. */
+  readonly cacheTtlMs?: number;
+  /** How long an unknown, revoked or expired key is refused without asking again. */
+  readonly negativeTtlMs?: number;
+  /** Bound of each of the two caches (found, refused). */
+  readonly maxEntries?: number;
+  /** While storage is down, a key verified this recently is let in. */
+  readonly graceMs?: number;
+  /** A look-up that takes longer counts as failed. */
+  readonly lookupTimeoutMs?: number;
+  /** Different keys looked up at the same time; further ones are refused as `overloaded`. */
+  readonly maxPending?: number;
+  readonly onEvent?: (event: ApiKeyVerifierEvent) => void;
+}
+
+export interface ApiKeyVerifier {
+  /**
+   * Synchronous while the key is in the cache.
+   * @throws MoltbotError (thrown or rejected) `authentication_required`, `invalid_api_key`, `storage_unavailable`, `overloaded`
+   */
+  verify(presented: string | undefined): Identity | Promise<Identity>;
+  /** Forgets a key, after a revocation in this process. */
+  invalidate(keyId: string): void;
+}
+
+interface Known {
+  readonly identity: Identity;
+  readonly expiresAt: number;
+  /** When storage last said so. */
+  readonly verifiedAt: number;
+  /** Served without a look-up until then. */
+  freshUntil: number;
+}
+
+/** After a failed look-up, known keys are served for this long before storage is asked again. */
+const RETRY_STORAGE_AFTER_MS = 1_000;
+
+const WRONG_FORMAT = {
+  malformed: 'This is not an API key of this server: a key starts with `mb_` and is 52 characters long.',
+  checksum: 'The API key has a typo or is cut off: its checksum does not match.',
+} as const;
+
+export function createApiKeyVerifier(options: ApiKeyVerifierOptions): ApiKeyVerifier {
+  const clock = options.clock ?? Date.now;
+  const cacheTtlMs = options.cacheTtlMs ?? 30_000;
+  const negativeTtlMs = options.negativeTtlMs ?? 5_000;
+  const maxEntries = options.maxEntries ?? 10_000;
+  const graceMs = options.graceMs ?? 600_000;
+  const lookupTimeoutMs = options.lookupTimeoutMs ?? 2_000;
+  const maxPending = options.maxPending ?? 1_000;
+  const onEvent = options.onEvent ?? (() => {});
+
+  // Two caches, so that a flood of random keys can't push the good ones out.
+  const known = new Map<string, Known>();
+  const refused = new Map<string, number>();
+  const pending = new Map<string, Promise<Identity>>();
+  let generation = 0;
+
+  function verify(presented: string | undefined): Identity | Promise<Identity> {
+    if (presented === undefined || presented === '') throw new MoltbotError('authentication_required');
+    const format = checkApiKeyFormat(presented);
+    if (format !== 'ok') throw new MoltbotError('invalid_api_key', WRONG_FORMAT[format]);
+    const hash = hashApiKey(presented);
+    const now = clock();
+    const entry = known.get(hash);
+    if (entry !== undefined) {
+      if (now >= entry.expiresAt) throw expired();
+      if (now < entry.freshUntil) return admit(entry, now);
+    } else {
+      const refusedUntil = refused.get(hash);
+      if (refusedUntil !== undefined) {
+        if (now < refusedUntil) throw invalid();
+        refused.delete(hash);
+      }
+    }
+    const joined = pending.get(hash);
+    if (joined !== undefined) return joined;
+    if (pending.size >= maxPending) {
+      if (entry !== undefined && now - entry.verifiedAt < graceMs) return admit(entry, now);
+      throw new MoltbotError('overloaded', 'Too many API keys are being looked up at the same time.');
+    }
+    const lookup = ask(hash, entry).finally(() => pending.delete(hash));
+    pending.set(hash, lookup);
+    return lookup;
+  }
+
+  function admit(entry: Known, now: number): Identity {
+    const verifiedMsAgo = now - entry.verifiedAt;
+    if (verifiedMsAgo >= cacheTtlMs) onEvent({ type: 'api-key-grace', keyId: entry.identity.keyId, verifiedMsAgo });
+    return entry.identity;
+  }
+
+  async function ask(hash: string, entry: Known | undefined): Promise<Identity> {
+    const asked = generation;
+    let row: ApiKeyRow | undefined;
+    try {
+      row = await withTimeout(options.lookup(hash), lookupTimeoutMs);
+    } catch (error) {
+      onEvent({ type: 'api-key-lookup-failed', error });
+      const now = clock();
+      // Invalidated while storage was asked: what was known before doesn't count any more.
+      const usable = entry !== undefined && known.get(hash) === entry;
+      if (usable && now - entry.verifiedAt < graceMs && now < entry.expiresAt) {
+        entry.freshUntil = Math.min(now + RETRY_STORAGE_AFTER_MS, entry.verifiedAt + graceMs);
+        return admit(entry, now);
+      }
+      throw new MoltbotError('storage_unavailable', 'The API key could not be checked: the database does not answer.', {
+        cause: error,
+        retryAfterMs: RETRY_STORAGE_AFTER_MS,
+      });
+    }
+    const now = clock();
+    known.delete(hash);
+    if (row === undefined || row.revokedAt !== undefined || !sameApiKeyHash(row.hash, hash)) {
+      remember(refused, hash, now + negativeTtlMs);
+      throw invalid();
+    }
+    const expiresAt = row.expiresAt ?? Number.POSITIVE_INFINITY;
+    if (now >= expiresAt) {
+      remember(refused, hash, now + negativeTtlMs);
+      throw expired();
+    }
+    const identity: Identity = Object.freeze({ keyId: row.id, name: row.name, scopes: Object.freeze([...row.scopes]) });
+    // A row read before an invalidation may be older than the revocation: good for nothing but to be asked again.
+    if (asked === generation) {
+      remember(known, hash, { identity, expiresAt, verifiedAt: now, freshUntil: now + cacheTtlMs });
+      return identity;
+    }
+    return ask(hash, undefined);
+  }
+
+  /** Entries come in anew with each look-up, so the first of the map is the one that was asked for longest ago. */
+  function remember<Value>(cache: Map<string, Value>, hash: string, value: Value): void {
+    if (cache.size >= maxEntries) {
+      const oldest = cache.keys().next();
+      if (oldest.done !== true) cache.delete(oldest.value);
+    }
+    cache.set(hash, value);
+  }
+
+  return {
+    verify,
+    invalidate(keyId) {
+      generation += 1;
+      for (const [hash, entry] of known) if (entry.identity.keyId === keyId) known.delete(hash);
+    },
+  };
+}
+
+function invalid(): MoltbotError {
+  return new MoltbotError('invalid_api_key');
+}
+
+function expired(): MoltbotError {
+  return new MoltbotError('invalid_api_key', 'The API key has expired.');
+}
+
+async function withTimeout<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
