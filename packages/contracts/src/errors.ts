@@ -166,6 +166,12 @@ export const ERRORS = {
     title: 'The database does not answer',
     action: 'Check `storage.url`; the server keeps trying.',
   },
+  storage_too_new: {
+    http: 500,
+    retryable: false,
+    title: 'The database was changed by a newer version of MoltBot',
+    action: 'Start that version or a later one, or set `storage.url` to another database.',
+  },
   shutting_down: {
     http: 503,
     retryable: true,
