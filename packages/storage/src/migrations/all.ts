@@ -1,0 +1,9 @@
+import type { Migration } from 'kysely/migration';
+import { apiKeys } from './2026-11-22-api-keys.js';
+import { usageLedger } from './2026-11-22-usage-ledger.js';
+
+/** Every migration, by a name that sorts in the order of time and is never changed or used again. */
+export const MIGRATIONS: Readonly<Record<string, Migration>> = {
+  '2026-11-22-1-api-keys': apiKeys,
+  '2026-11-22-2-usage-ledger': usageLedger,
+};
