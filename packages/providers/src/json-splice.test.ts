@@ -38,7 +38,7 @@ describe('spliceTopLevel', () => {
   });
 
   it('is not led astray by quotes, backslashes and braces in strings of any length', () => {
-    for (const length of [0, 1, 40, 46, 47, 48, 49, 50, 90, 500]) {
+    for (const length of [0, 1, 40, 125, 126, 127, 128, 129, 130, 170, 500]) {
       for (const tail of ['', '\\\\', '\\"', '\\\\\\"', '}', '","model":"no', '\\\\","b":"\\"']) {
         const text = `{"a":"${'x'.repeat(length)}${tail}","model":"m"}`;
         const parsed: unknown = JSON.parse(splice(text, { model: '"ours"' }));

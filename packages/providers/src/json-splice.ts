@@ -7,8 +7,8 @@ const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 const SPACE = 0x20;
 
-/** Bytes of a string looked at one by one before the scanner jumps to the next quote. */
-const STEPS_BEFORE_JUMP = 48;
+/** Bytes of a string looked at one by one before the scanner jumps to the next quote: what a jump costs. */
+const STEPS_BEFORE_JUMP = 128;
 
 export interface TopLevelEdits {
   /** Key → JSON text of its value. */
@@ -30,68 +30,86 @@ interface Member {
  * that is missing is put in front.
  */
 export function spliceTopLevel(bytes: Buffer, edits: TopLevelEdits): Buffer {
-  const plan = new Map<string, string | null>();
-  for (const name of edits.remove) plan.set(fold(name), null);
-  for (const [name, value] of Object.entries(edits.set)) plan.set(fold(name), value);
-
-  const members: Member[] = [];
-  const found = new Set<string>();
-  readMembers(bytes, (key, start, valueStart, end) => {
-    const folded = fold(key);
-    found.add(folded);
-    members.push({ start, valueStart, end, edit: plan.get(folded) });
-  });
-  const inserted = Object.entries(edits.set)
-    .filter(([name]) => !found.has(fold(name)))
-    .map(([name, value]) => `${JSON.stringify(name)}:${value}`)
-    .join(',');
+  const missing = Object.keys(edits.set);
+  const members = readMembers(bytes, edits, missing);
   const lastKept = members.findLastIndex((member) => member.edit !== null);
+  const inserted = missing.map((name) => `${JSON.stringify(name)}:${edits.set[name] ?? 'null'}`).join(',');
 
-  const pieces: Buffer[] = [];
-  let copied = 0;
-  const replace = (from: number, to: number, text: string): void => {
-    if (from > copied) pieces.push(bytes.subarray(copied, from));
-    if (text !== '') pieces.push(Buffer.from(text));
-    copied = to;
-  };
+  const output = new Output(bytes);
   if (inserted !== '') {
     const inside = bytes.indexOf(OPEN_BRACE) + 1;
-    replace(inside, inside, lastKept === -1 ? inserted : `${inserted},`);
+    output.replace(inside, inside, lastKept === -1 ? inserted : `${inserted},`);
   }
-  for (const [index, member] of members.entries()) {
-    if (index > lastKept) break;
-    if (member.edit === null) replace(member.start, members[index + 1]?.start ?? member.end, '');
-    else if (member.edit !== undefined) replace(member.valueStart, member.end, member.edit);
+  for (let index = 0; index <= lastKept; index += 1) {
+    const member = members[index];
+    if (member?.edit === undefined) continue;
+    if (member.edit === null) output.replace(member.start, members[index + 1]?.start ?? member.end, '');
+    else output.replace(member.valueStart, member.end, member.edit);
   }
   const last = members.at(-1);
-  if (last !== undefined && lastKept < members.length - 1) {
+  if (last?.edit === null) {
     // The comma before the removed tail goes with it.
-    replace(members[lastKept]?.end ?? members[0]?.start ?? last.start, last.end, '');
+    output.replace(members[lastKept]?.end ?? members[0]?.start ?? last.start, last.end, '');
   }
-  if (pieces.length === 0 && copied === 0) return bytes;
-  replace(bytes.length, bytes.length, '');
-  return Buffer.concat(pieces);
+  return output.finish();
 }
 
-function fold(key: string): string {
-  return key.toUpperCase().toLowerCase();
+/** The bytes with replacements made from left to right, copied once at the end. */
+class Output {
+  readonly #bytes: Buffer;
+  readonly #replacements: { readonly from: number; readonly to: number; readonly text: string }[] = [];
+  #length: number;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+    this.#length = bytes.length;
+  }
+
+  replace(from: number, to: number, text: string): void {
+    this.#replacements.push({ from, to, text });
+    this.#length += Buffer.byteLength(text) - (to - from);
+  }
+
+  finish(): Buffer {
+    if (this.#replacements.length === 0) return this.#bytes;
+    const result = Buffer.allocUnsafe(this.#length);
+    let read = 0;
+    let written = 0;
+    for (const { from, to, text } of this.#replacements) {
+      written += this.#bytes.copy(result, written, read, from);
+      written += result.write(text, written);
+      read = to;
+    }
+    this.#bytes.copy(result, written, read);
+    return result;
+  }
 }
 
-/** Calls `member` for each top-level member of the object: its key, where the member starts, where its value starts and ends. */
-function readMembers(
-  bytes: Buffer,
-  member: (key: string, start: number, valueStart: number, end: number) => void,
-): void {
+/** The top-level members and what becomes of each; takes the names it finds out of `missing`. */
+function readMembers(bytes: Buffer, edits: TopLevelEdits, missing: string[]): Member[] {
+  const setNames = Object.keys(edits.set);
+  const members: Member[] = [];
   let position = skipSpace(bytes, bytes.indexOf(OPEN_BRACE) + 1);
   while (bytes[position] === QUOTE) {
     const start = position;
     const keyEnd = skipString(bytes, start);
-    const valueStart = skipSpace(bytes, bytes.indexOf(':', keyEnd) + 1);
+    const valueStart = skipSpace(bytes, skipSpace(bytes, keyEnd) + 1);
     const end = skipValue(bytes, valueStart);
-    member(readKey(bytes, start, keyEnd), start, valueStart, end);
+    const key = readKey(bytes, start, keyEnd);
+    const set = setNames.find((name) => isSameKey(key, name));
+    const edit =
+      set === undefined ? (edits.remove.some((name) => isSameKey(key, name)) ? null : undefined) : edits.set[set];
+    if (set !== undefined && missing.includes(set)) missing.splice(missing.indexOf(set), 1);
+    members.push({ start, valueStart, end, edit });
     position = skipSpace(bytes, end);
     if (bytes[position] === COMMA) position = skipSpace(bytes, position + 1);
   }
+  return members;
+}
+
+/** The same key for any decoder: Go's compares with Unicode case folding (U+017F is an s, U+212A a k). */
+function isSameKey(key: string, name: string): boolean {
+  return key === name || (key.length === name.length && key.toUpperCase().toLowerCase() === name.toLowerCase());
 }
 
 function readKey(bytes: Buffer, start: number, end: number): string {
@@ -104,7 +122,7 @@ function readKey(bytes: Buffer, start: number, end: number): string {
 function skipSpace(bytes: Buffer, from: number): number {
   let position = from;
   // JSON's white space is all at or below 0x20, and nothing else there is valid.
-  while (position < bytes.length && (bytes[position] ?? 0) <= SPACE) position += 1;
+  while (position < bytes.length && (bytes[position] as number) <= SPACE) position += 1;
   return position;
 }
 
@@ -112,22 +130,31 @@ function skipSpace(bytes: Buffer, from: number): number {
 function skipValue(bytes: Buffer, from: number): number {
   const first = bytes[from];
   if (first === QUOTE) return skipString(bytes, from);
-  const nested = first === OPEN_BRACE || first === OPEN_BRACKET;
-  let depth = nested ? 1 : 0;
-  let position = nested ? from + 1 : from;
+  if (first === OPEN_BRACE || first === OPEN_BRACKET) return skipNested(bytes, from);
+  let position = from;
   while (position < bytes.length) {
-    const code = bytes[position] ?? 0;
-    if (code === QUOTE) {
-      position = skipString(bytes, position);
-      continue;
-    }
-    if (code === OPEN_BRACE || code === OPEN_BRACKET) depth += 1;
-    else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) {
-      if (depth === 0) return position;
-      depth -= 1;
-      if (depth === 0 && nested) return position + 1;
-    } else if (depth === 0 && (code === COMMA || code <= SPACE)) return position;
+    const code = bytes[position] as number;
+    if (code <= SPACE || code === COMMA || code === CLOSE_BRACE) return position;
     position += 1;
+  }
+  return position;
+}
+
+function skipNested(bytes: Buffer, from: number): number {
+  const length = bytes.length;
+  let depth = 0;
+  let position = from;
+  while (position < length) {
+    const code = bytes[position] as number;
+    position += 1;
+    if (code < OPEN_BRACKET) {
+      if (code === QUOTE) position = skipString(bytes, position - 1);
+    } else if (code === OPEN_BRACE || code === OPEN_BRACKET) {
+      depth += 1;
+    } else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) {
+      depth -= 1;
+      if (depth === 0) return position;
+    }
   }
   return position;
 }

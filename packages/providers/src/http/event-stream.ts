@@ -27,6 +27,10 @@ export interface EventSplitter {
 
 const LF = 10;
 const CR = 13;
+const SPACE = 32;
+const COLON = 58;
+/** As its three UTF-8 bytes read one character a byte. */
+const BYTE_ORDER_MARK = '\u00ef\u00bb\u00bf';
 const EMPTY = Buffer.alloc(0);
 const NOTHING: SplitResult = { bytes: EMPTY, events: [] };
 const SMALLEST_STORE = 4_096;
@@ -72,62 +76,44 @@ class Splitter implements EventSplitter {
     // One character a byte: offsets in the text are offsets in the bytes, and every delimiter is ASCII.
     const text = buffer.toString('latin1');
     const ascii = isAscii(buffer);
+    const decode = (from: number, to: number): string =>
+      ascii ? text.slice(from, to) : buffer.toString('utf8', from, to);
     const events: ServerSentEvent[] = [];
     let position = 0;
     if (this.#atStart) {
-      if (text.startsWith('\u00ef\u00bb\u00bf')) position = 3;
-      else if (buffer.length < 3 && '\u00ef\u00bb\u00bf'.startsWith(text)) return this.#keep(buffer, 0, events);
+      if (text.startsWith(BYTE_ORDER_MARK)) position = 3;
+      else if (buffer.length < 3 && BYTE_ORDER_MARK.startsWith(text)) return this.#keep(buffer, 0, events);
       this.#atStart = false;
     } else if (this.#afterCarriageReturn && text.charCodeAt(0) === LF) {
       position = 1;
     }
     this.#afterCarriageReturn = false;
-    if (text.includes('\r')) return this.#splitMixed(buffer, text, position, events);
 
+    let eventStart = position;
+    let name: string | undefined;
+    let data: string | undefined;
+    let lineFeed = text.indexOf('\n', position);
+    let carriageReturn = text.indexOf('\r', position);
     for (;;) {
-      const lineEnd = text.indexOf('\n', position);
+      const ended = carriageReturn !== -1 && (lineFeed === -1 || carriageReturn < lineFeed);
+      const lineEnd = ended ? carriageReturn : lineFeed;
       if (lineEnd === -1) break;
-      if (text.charCodeAt(lineEnd + 1) === LF && text.startsWith('data: ', position)) {
-        // The usual event: one data line.
-        events.push({
-          event: undefined,
-          data: ascii ? text.slice(position + 6, lineEnd) : buffer.toString('utf8', position + 6, lineEnd),
-          start: position,
-          end: lineEnd + 2,
-        });
-        position = lineEnd + 2;
-        continue;
-      }
+      const next = ended && lineFeed === lineEnd + 1 ? lineEnd + 2 : lineEnd + 1;
       if (lineEnd === position) {
-        position += 1;
-        continue;
+        if (data !== undefined) events.push({ event: name, data, start: eventStart, end: next });
+        if (ended && next === text.length && next === lineEnd + 1) this.#afterCarriageReturn = true;
+        eventStart = next;
+        name = undefined;
+        data = undefined;
+      } else if (isField(text, 'data', position, lineEnd)) {
+        const value = decode(valueStart(text, position + 5, lineEnd), lineEnd);
+        data = data === undefined ? value : `${data}\n${value}`;
+      } else if (isField(text, 'event', position, lineEnd)) {
+        name = decode(valueStart(text, position + 6, lineEnd), lineEnd);
       }
-      const blank = text.indexOf('\n\n', lineEnd);
-      if (blank === -1) break;
-      const end = blank + 2;
-      const event = readEvent(buffer, text, position, end);
-      if (event !== undefined) events.push(event);
-      position = end;
-    }
-    return this.#keep(buffer, position, events);
-  }
-
-  #splitMixed(buffer: Buffer, text: string, from: number, events: ServerSentEvent[]): SplitResult {
-    let eventStart = from;
-    let lineStart = from;
-    for (let index = from; index < text.length; index += 1) {
-      const code = text.charCodeAt(index);
-      if (code !== LF && code !== CR) continue;
-      const blank = index === lineStart;
-      if (code === CR) {
-        if (text.charCodeAt(index + 1) === LF) index += 1;
-        else if (index + 1 === text.length) this.#afterCarriageReturn = true;
-      }
-      lineStart = index + 1;
-      if (!blank) continue;
-      const event = readEvent(buffer, text, eventStart, lineStart);
-      if (event !== undefined) events.push(event);
-      eventStart = lineStart;
+      position = next;
+      if (lineFeed !== -1 && lineFeed < next) lineFeed = text.indexOf('\n', next);
+      if (carriageReturn !== -1 && carriageReturn < next) carriageReturn = text.indexOf('\r', next);
     }
     return this.#keep(buffer, eventStart, events);
   }
@@ -151,7 +137,8 @@ class Splitter implements EventSplitter {
     const last = this.#store[this.pendingBytes - 1];
     let lineStart = last === LF || last === CR;
     let afterCarriageReturn = last === CR;
-    for (const code of chunk) {
+    for (let index = 0; index < chunk.length; index += 1) {
+      const code = chunk[index];
       if (code === LF) {
         if (!afterCarriageReturn && lineStart) return true;
         lineStart = true;
@@ -191,29 +178,14 @@ class Splitter implements EventSplitter {
   }
 }
 
-/** Reads the lines of one event, its blank line included; `undefined` where it has no data. */
-function readEvent(buffer: Buffer, text: string, start: number, end: number): ServerSentEvent | undefined {
-  let name: string | undefined;
-  let data: string | undefined;
-  let lineStart = start;
-  for (let index = start; index < end; index += 1) {
-    const code = text.charCodeAt(index);
-    if (code !== LF && code !== CR) continue;
-    const lineEnd = index;
-    if (code === CR && text.charCodeAt(index + 1) === LF) index += 1;
-    const colon = text.indexOf(':', lineStart);
-    const nameEnd = colon === -1 || colon > lineEnd ? lineEnd : colon;
-    if (nameEnd > lineStart) {
-      const field = text.slice(lineStart, nameEnd);
-      if (field === 'data' || field === 'event') {
-        let valueStart = Math.min(nameEnd + 1, lineEnd);
-        if (valueStart < lineEnd && text.charCodeAt(valueStart) === 32) valueStart += 1;
-        const value = buffer.toString('utf8', valueStart, lineEnd);
-        if (field === 'event') name = value;
-        else data = data === undefined ? value : `${data}\n${value}`;
-      }
-    }
-    lineStart = index + 1;
-  }
-  return data === undefined ? undefined : { event: name, data, start, end };
+function isField(text: string, name: string, lineStart: number, lineEnd: number): boolean {
+  if (!text.startsWith(name, lineStart)) return false;
+  const end = lineStart + name.length;
+  return end === lineEnd || text.charCodeAt(end) === COLON;
+}
+
+/** Where the value starts: one space after the colon is not part of it. */
+function valueStart(text: string, afterColon: number, lineEnd: number): number {
+  if (afterColon >= lineEnd) return lineEnd;
+  return text.charCodeAt(afterColon) === SPACE ? afterColon + 1 : afterColon;
 }
