@@ -90,7 +90,7 @@ export type ResponseFormat =
 
 /** OpenAI's words; a budget in tokens where the vendor counts (Anthropic, Gemini). */
 export interface ReasoningOptions {
-  readonly effort?: 'none' | 'minimal' | 'low' | 'medium' | 'high' | 'xhigh' | undefined;
+  readonly effort?: 'none' | 'minimal' | 'low' | 'medium' | 'high' | 'xhigh' | 'max' | undefined;
   readonly budgetTokens?: number | undefined;
 }
 
