@@ -88,7 +88,7 @@ export type ResponseFormat =
       readonly strict?: boolean | undefined;
     };
 
-/** OpenAI's words; a budget in tokens where the vendor counts (Anthropic, Gemini). */
+/** OpenAI's words; a budget in tokens where the vendor counts (Anthropic, Gemini). Empty: think, as much as the model likes. */
 export interface ReasoningOptions {
   readonly effort?: 'none' | 'minimal' | 'low' | 'medium' | 'high' | 'xhigh' | 'max' | undefined;
   readonly budgetTokens?: number | undefined;
