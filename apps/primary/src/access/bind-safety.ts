@@ -1,0 +1,34 @@
+import { MoltbotError } from '@moltbot/contracts';
+import type { Settings } from '@moltbot/config';
+
+/** Whether only this machine can reach the address. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** What `server.access` means for the address: `auto` is open on a loopback address and asks for API keys elsewhere. */
+export function effectiveAccess(server: Settings['server']): 'open' | 'api_key' {
+  if (server.access !== 'auto') return server.access;
+  return isLoopback(server.host) ? 'open' : 'api_key';
+}
+
+/**
+ * Refuses to open a port to others without authentication.
+ * @throws MoltbotError `unsafe_bind`
+ */
+export function assertSafeBind(options: { readonly server: Settings['server']; readonly activeKeys: number }): void {
+  const { server, activeKeys } = options;
+  if (isLoopback(server.host)) return;
+  if (effectiveAccess(server) === 'open') {
+    throw new MoltbotError(
+      'unsafe_bind',
+      `server.access is "open" and ${server.host} can be reached by others. Set server.access to api_key and create a key with \`moltbot keys create NAME\`, or bind to 127.0.0.1.`,
+    );
+  }
+  if (activeKeys === 0) {
+    throw new MoltbotError(
+      'unsafe_bind',
+      `${server.host} can be reached by others and there is no API key yet. Create one with \`moltbot keys create NAME\`, or bind to 127.0.0.1.`,
+    );
+  }
+}

@@ -1,0 +1,12 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import type { Core } from './core/core.js';
+import { CoreModule } from './core/core.module.js';
+import { OpsModule } from './ops/ops.module.js';
+
+/** The features in reading order. Chat itself is plain Fastify routes (chat/chat-routes.ts). */
+@Module({})
+export class AppModule {
+  static with(core: Core): DynamicModule {
+    return { module: AppModule, imports: [CoreModule.with(core), OpsModule] };
+  }
+}

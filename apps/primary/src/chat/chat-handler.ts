@@ -1,0 +1,82 @@
+import { MoltbotError } from '@moltbot/contracts';
+import { type AnswerContext, type CallerRequest, createCallerRequest } from '@moltbot/providers';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Core } from '../core/core.js';
+import { cutOffIfUnread } from './drained.js';
+import type { Exchange } from './exchange.js';
+import { servedHeaders } from './reply-headers.js';
+import { replyStream } from './reply-stream.js';
+
+/** The straight way of a chat request: bytes → call → plan → engine → reply. One for all dialects. */
+export function createChatHandler(core: Core) {
+  return async function handleChat(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const { exchange } = request;
+    const call = readCall(exchange, request.body);
+    exchange.stream = call.stream;
+    const plan = core.router.plan(selectionOf(call));
+    exchange.chain = plan.name;
+    const engineCall = { call, plan, signal: exchange.signal };
+    if (call.stream) {
+      const served = await core.engine.stream(engineCall);
+      // From here on the answer is committed: what fails is said in band.
+      reply.hijack();
+      await replyStream({
+        exchange,
+        response: reply.raw,
+        served,
+        context: answerContext(exchange, call, served.model.ref),
+        keepAlive: core.keepAlive,
+        writeTimeoutMs: core.settings().server.write_timeout,
+      });
+      return;
+    }
+    const served = await core.engine.answer(engineCall);
+    const body = served.sameDialect
+      ? served.answer.bytes
+      : Buffer.from(
+          JSON.stringify(
+            exchange.door.toAnswer(served.answer.answer(), answerContext(exchange, call, served.model.ref)),
+          ),
+        );
+    const headers = servedHeaders({
+      requestId: exchange.requestId,
+      contentType: 'application/json',
+      served,
+      costMicros: served.costMicros,
+    });
+    headers.push('content-length', String(body.length));
+    reply.hijack();
+    reply.raw.writeHead(200, headers);
+    reply.raw.end(body);
+    cutOffIfUnread(reply.raw, core.settings().server.write_timeout);
+    exchange.end({
+      outcome: 'complete',
+      servedBy: served.model.ref,
+      attempts: served.attempts.length,
+      usage: served.answer.usage,
+      costMicros: served.costMicros,
+    });
+  };
+}
+
+/** @throws MoltbotError `invalid_json`, `invalid_request` */
+export function readCall(exchange: Exchange, body: unknown): CallerRequest {
+  if (!Buffer.isBuffer(body)) throw new MoltbotError('invalid_json', 'The body is empty: send one JSON object.');
+  return createCallerRequest({ requestId: exchange.requestId, door: exchange.door, bytes: body });
+}
+
+/** What the caller chose; the fields were checked when the call was read. */
+export function selectionOf(call: CallerRequest): { model?: string; models?: readonly string[] } {
+  const { model, models } = call.value as { model?: string; models?: readonly string[] };
+  return { ...(model === undefined ? {} : { model }), ...(models === undefined ? {} : { models }) };
+}
+
+function answerContext(exchange: Exchange, call: CallerRequest, model: string): AnswerContext {
+  return {
+    id: exchange.requestId,
+    created: exchange.created,
+    model,
+    includeUsage: call.wantsStreamUsage,
+    estimatedInputTokens: call.estimatedInputTokens,
+  };
+}

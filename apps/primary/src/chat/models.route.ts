@@ -1,0 +1,47 @@
+import type { ListedModel } from '@moltbot/providers';
+import { MoltbotError } from '@moltbot/contracts';
+import type { FastifyRequest } from 'fastify';
+import type { Core } from '../core/core.js';
+
+/** One object that is a model to both vendors' clients: OpenAI reads `object` and `created`, Anthropic `type` and `created_at`. */
+export function toModelObject(listed: ListedModel, created: number) {
+  return {
+    id: listed.id,
+    object: 'model',
+    type: 'model',
+    created,
+    created_at: new Date(created * 1_000).toISOString(),
+    owned_by: listed.provider ?? 'moltbot',
+    display_name: listed.id,
+    moltbot: { kind: listed.kind, members: listed.members, ready: listed.ready },
+  };
+}
+
+export function createModelsHandlers(core: Core) {
+  return {
+    async list() {
+      const data = core.router.list().map((listed) => toModelObject(listed, core.startedAt));
+      return {
+        object: 'list',
+        data,
+        has_more: false,
+        first_id: data[0]?.id ?? null,
+        last_id: data.at(-1)?.id ?? null,
+      };
+    },
+
+    async get(request: FastifyRequest) {
+      const id = (request.params as { readonly '*': string })['*'];
+      const listed = core.router.list().find((item) => item.id === id);
+      if (listed !== undefined) return toModelObject(listed, core.startedAt);
+      // A name that resolves is a model too, listed or not: `gpt-4-turbo`, or a provider's model nobody named in the file.
+      const plan = core.router.plan({ model: id });
+      const model = plan.models[0];
+      if (model === undefined) throw new MoltbotError('model_not_found', `There is no model \`${id}\`.`);
+      return toModelObject(
+        { id: model.ref, kind: 'model', provider: model.provider.name, members: [model.ref], model, ready: true },
+        core.startedAt,
+      );
+    },
+  };
+}

@@ -1,0 +1,170 @@
+import { createVault, createApiKeyVerifier } from '@moltbot/auth';
+import type { LoadedConfig, MoltbotPaths, Settings } from '@moltbot/config';
+import type { MoltbotError, RequestRecord } from '@moltbot/contracts';
+import { MoltbotError as MoltbotErrorClass } from '@moltbot/contracts';
+import { createRequestIds, type RequestIds } from '@moltbot/observability';
+import {
+  createFailoverEngine,
+  createModelRouter,
+  createUpstreamClient,
+  type FailoverEngine,
+  type ModelRouter,
+  type Provider,
+  startDemoUpstream,
+  type UpstreamClient,
+} from '@moltbot/providers';
+import { createMemoryState } from '@moltbot/state';
+import { openStorage, type Storage } from '@moltbot/storage';
+import { type Access, createAccess } from '../access/access.js';
+import { assertSafeBind, effectiveAccess } from '../access/bind-safety.js';
+import type { Exchange } from '../chat/exchange.js';
+import { KeepAlive } from '../chat/keep-alive.js';
+import { ClientPool } from './client-pool.js';
+import { ModelLists } from './model-lists.js';
+import type { Telemetry } from './telemetry.js';
+
+/** One check of `/ready`; those not required only inform. */
+export interface ReadinessCheck {
+  readonly ok: boolean;
+  readonly required: boolean;
+  readonly detail?: string | undefined;
+}
+
+/** What the process is made of, built once from the configuration and handed to every feature. */
+export interface Core {
+  readonly version: string;
+  /** Unix seconds. */
+  readonly startedAt: number;
+  readonly settings: () => Settings;
+  readonly router: ModelRouter;
+  readonly engine: FailoverEngine;
+  readonly access: Access;
+  readonly requestIds: RequestIds;
+  readonly keepAlive: KeepAlive;
+  readonly storage: Storage;
+  readonly clients: ClientPool;
+  /** @throws MoltbotError `overloaded`, `shutting_down` */
+  requestBegan(exchange: Exchange): void;
+  requestEnded(record: RequestRecord): void;
+  reportFault(requestId: string, error: MoltbotError): void;
+  readiness(): Readonly<Record<string, ReadinessCheck>>;
+  /** From now on new requests are refused, and `/ready` says so. */
+  drain(): void;
+  inFlight(): number;
+  close(): Promise<void>;
+}
+
+export interface CoreOptions {
+  readonly version: string;
+  readonly paths: MoltbotPaths;
+  /** The configuration as it is now: follows edits of the files. */
+  readonly config: () => LoadedConfig;
+  readonly telemetry: Telemetry;
+}
+
+export async function buildCore(options: CoreOptions): Promise<Core> {
+  const { telemetry, config } = options;
+  const settings = (): Settings => config().settings;
+  const { server } = settings();
+  const storage = await openStorage({
+    settings: settings(),
+    paths: options.paths,
+    applicationName: 'moltbot-primary',
+    onEvent: (event) => telemetry.storageEvent(event),
+  });
+  const demo = await startDemoUpstream({ unref: true });
+  const state = createMemoryState({});
+  const vault = createVault({ credentials: () => config().credentials });
+  const clients = new ClientPool({ create: (provider) => createClient(provider) });
+  const lists = new ModelLists({ clients, vault, telemetry });
+  const router = createModelRouter({
+    settings,
+    vault,
+    demoBaseUrl: () => demo.baseUrl,
+    knownModels: (provider) => lists.of(provider),
+  });
+  const engine = createFailoverEngine({
+    clientFor: (provider) => clients.of(provider),
+    vault,
+    state,
+    settings,
+    observer: telemetry.routerObserver(storage.usage),
+  });
+  const verifier = createApiKeyVerifier({
+    lookup: (hash) => storage.apiKeys.findByHash(hash),
+    onEvent: (event) => telemetry.accessEvent(event),
+  });
+  const mode = effectiveAccess(server);
+  const access = createAccess({ mode, scope: 'chat', verifier, allowedHosts: () => settings().server.allowed_hosts });
+  const requestIds = createRequestIds();
+  const keepAlive = new KeepAlive();
+  let inFlight = 0;
+  let draining = false;
+
+  function createClient(provider: Provider): UpstreamClient {
+    return createUpstreamClient({ maxConnections: provider.settings.max_connections, proxy: telemetry.proxy });
+  }
+
+  const core: Core = {
+    version: options.version,
+    startedAt: Math.floor(Date.now() / 1_000),
+    settings,
+    router,
+    engine,
+    access,
+    requestIds,
+    keepAlive,
+    storage,
+    clients,
+    requestBegan() {
+      inFlight += 1;
+      telemetry.requestBegan();
+      if (draining) throw new MoltbotErrorClass('shutting_down', undefined, { retryAfterMs: 1_000 });
+      if (inFlight > settings().server.max_in_flight) {
+        throw new MoltbotErrorClass('overloaded', undefined, { retryAfterMs: 1_000 });
+      }
+    },
+    requestEnded(record) {
+      inFlight -= 1;
+      telemetry.requestEnded(record);
+      if (record.apiKeyId !== undefined) storage.apiKeys.touch(record.apiKeyId);
+      // A list of models is no use of a model: it is counted, not accounted.
+      if (record.operation === 'chat' || record.operation === 'embeddings') storage.usage.recordRequest(record);
+    },
+    reportFault: (requestId, error) => telemetry.fault(requestId, error),
+    readiness: () => ({
+      process: { ok: !draining, required: true, detail: draining ? 'draining' : undefined },
+      models: { ...defaultChain(router), required: true },
+    }),
+    drain() {
+      draining = true;
+    },
+    inFlight: () => inFlight,
+    async close() {
+      lists.close();
+      keepAlive.close();
+      await clients.close();
+      await demo.close();
+      await state.close();
+      await storage.close();
+    },
+  };
+
+  try {
+    assertSafeBind({ server, activeKeys: mode === 'open' || (await storage.apiKeys.hasUsable()) ? 1 : 0 });
+  } catch (error) {
+    await core.close();
+    throw error;
+  }
+  lists.refresh(router.list());
+  return core;
+}
+
+function defaultChain(router: ModelRouter): { ok: boolean; detail: string | undefined } {
+  try {
+    const plan = router.plan({});
+    return { ok: plan.models.length > 0, detail: plan.models.map((model) => model.ref).join(', ') };
+  } catch (error) {
+    return { ok: false, detail: error instanceof Error ? error.message : String(error) };
+  }
+}

@@ -1,0 +1,174 @@
+import type { ApiKeyVerifierEvent } from '@moltbot/auth';
+import { type Environment, type ProxyEnvironment, readProxyEnvironment } from '@moltbot/config';
+import type { MoltbotError, RequestRecord } from '@moltbot/contracts';
+import type { Logger, Metrics } from '@moltbot/observability';
+import type { RouterObserver } from '@moltbot/providers';
+import type { StorageEvent, UsageLedger } from '@moltbot/storage';
+
+/** Error codes that a request is refused with before anything is asked upstream. */
+const DENIALS: ReadonlySet<string> = new Set([
+  'authentication_required',
+  'invalid_api_key',
+  'permission_denied',
+  'forbidden_origin',
+  'overloaded',
+  'shutting_down',
+]);
+
+const BREAKER_LEVELS = { closed: 0, 'half-open': 1, open: 2 } as const;
+
+/** Where the packages' events become log lines, metrics and ledger rows: packages themselves stay silent. */
+export interface Telemetry {
+  readonly logger: Logger;
+  readonly proxy: ProxyEnvironment;
+  routerObserver(ledger: UsageLedger): RouterObserver;
+  requestBegan(): void;
+  requestEnded(record: RequestRecord): void;
+  fault(requestId: string, error: MoltbotError): void;
+  storageEvent(event: StorageEvent): void;
+  accessEvent(event: ApiKeyVerifierEvent): void;
+  modelListFailed(provider: string, error: unknown): void;
+  configChanged(keys: readonly string[]): void;
+  configRefused(error: unknown): void;
+}
+
+export function createTelemetry(options: {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly env: Environment;
+}): Telemetry {
+  const { logger, metrics } = options;
+  return {
+    logger,
+    proxy: readProxyEnvironment(options.env),
+
+    routerObserver: (ledger) => {
+      metrics.onRender(() => metrics.usageRowsBuffered.set(ledger.stats().buffered));
+      return routerObserver({ logger, metrics, ledger });
+    },
+
+    requestBegan: () => metrics.requestsInFlight.inc(),
+
+    requestEnded(record) {
+      const { operation, outcome, errorCode } = record;
+      metrics.requestsInFlight.dec();
+      metrics.requests.inc({ operation, dialect: record.dialect, outcome });
+      metrics.requestDuration.observe(
+        { operation, stream: record.stream ? 'true' : 'false' },
+        record.durationMs / 1_000,
+      );
+      if (record.stream) metrics.streamOutcomes.inc({ outcome });
+      if (errorCode !== undefined && DENIALS.has(errorCode)) metrics.accessDenied.inc({ reason: errorCode });
+      if (record.usage !== undefined && record.servedBy !== undefined) countUsage(metrics, record, record.servedBy);
+      if (logger.isDebug || outcome === 'failed' || outcome === 'interrupted') {
+        const level = outcome === 'failed' || outcome === 'interrupted' ? 'warn' : 'debug';
+        logger[level]('request ended', {
+          requestId: record.requestId,
+          operation,
+          chain: record.chain,
+          outcome,
+          errorCode,
+          servedBy: record.servedBy,
+          attempts: record.attempts,
+          durationMs: Math.round(record.durationMs),
+        });
+      }
+    },
+
+    fault(requestId, error) {
+      const { cause } = error;
+      logger.error('fault', {
+        requestId,
+        error: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause),
+      });
+    },
+
+    storageEvent(event) {
+      if (event.type === 'usage-dropped') {
+        metrics.usageRowsDropped.inc(event.count);
+        logger.error('usage rows dropped', { count: event.count, reason: event.reason });
+      } else if ('error' in event) {
+        logger.warn(event.type, { error: errorText(event.error) });
+      } else {
+        logger.info(event.type, { ...event });
+      }
+    },
+
+    accessEvent(event) {
+      if (event.type === 'api-key-grace')
+        logger.warn(event.type, { keyId: event.keyId, verifiedMsAgo: event.verifiedMsAgo });
+      else logger.warn(event.type, { error: errorText(event.error) });
+    },
+
+    modelListFailed: (provider, error) => logger.debug('no list of models', { provider, error: errorText(error) }),
+
+    configChanged(keys) {
+      metrics.configReloads.inc({ result: 'applied' });
+      logger.info('configuration changed', { keys: keys.join(', ') });
+    },
+
+    configRefused(error) {
+      metrics.configReloads.inc({ result: 'refused' });
+      logger.error('configuration refused, the last good one stays', { error: errorText(error) });
+    },
+  };
+}
+
+function routerObserver(options: { logger: Logger; metrics: Metrics; ledger: UsageLedger }): RouterObserver {
+  const { logger, metrics, ledger } = options;
+  return {
+    attempt(record) {
+      const { provider, model, outcome } = record;
+      metrics.attempts.inc({ provider, model, outcome });
+      metrics.attemptDuration.observe({ provider, model }, record.durationMs / 1_000);
+      if (record.firstContentMs !== undefined)
+        metrics.firstContent.observe({ provider, model }, record.firstContentMs / 1_000);
+      ledger.recordAttempt(record);
+      if (outcome !== 'ok' && outcome !== 'cancelled') {
+        logger.warn('attempt failed', {
+          requestId: record.requestId,
+          target: `${provider}:${model}`,
+          credential: record.credential,
+          outcome,
+          status: record.status,
+          durationMs: Math.round(record.durationMs),
+        });
+      }
+    },
+    fallback(event) {
+      metrics.fallbacks.inc({ from: event.from, to: event.to, reason: event.reason });
+    },
+    rescue(event) {
+      metrics.rescues.inc({ rung: event.rung, outcome: event.outcome });
+      logger.warn('answer broke off', { requestId: event.requestId, rung: event.rung, outcome: event.outcome });
+    },
+    breaker(event) {
+      metrics.breakerState.set({ target: event.target }, BREAKER_LEVELS[event.state]);
+      metrics.breakerTransitions.inc({ target: event.target, to: event.state });
+      logger.warn('breaker', { target: event.target, state: event.state });
+    },
+    deadTargetCall: (event) => metrics.deadTargetCalls.inc({ target: event.target }),
+    credential(event) {
+      metrics.credentialState.set({ credential: event.credential }, event.state === 'out' ? 0 : 1);
+      logger.warn('credential', { ...event });
+    },
+    retryBudget: (event) => metrics.retryBudgetRemaining.set(event.remaining),
+  };
+}
+
+function countUsage(metrics: Metrics, record: RequestRecord, servedBy: string): void {
+  const colon = servedBy.indexOf(':');
+  const provider = servedBy.slice(0, colon);
+  const model = servedBy.slice(colon + 1);
+  const { usage } = record;
+  if (usage === undefined) return;
+  metrics.tokens.inc({ provider, model, direction: 'input' }, usage.inputTokens);
+  metrics.tokens.inc({ provider, model, direction: 'output' }, usage.outputTokens);
+  if (usage.cachedInputTokens) metrics.tokens.inc({ provider, model, direction: 'cached' }, usage.cachedInputTokens);
+  if (usage.reasoningTokens) metrics.tokens.inc({ provider, model, direction: 'reasoning' }, usage.reasoningTokens);
+  if (record.costMicros) metrics.costMicros.inc({ provider, model }, record.costMicros);
+}
+
+function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

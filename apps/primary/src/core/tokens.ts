@@ -1,0 +1,2 @@
+/** Nest's token for what `buildCore` made. */
+export const CORE = Symbol('core');

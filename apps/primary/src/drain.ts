@@ -1,0 +1,51 @@
+import type { Logger } from '@moltbot/observability';
+
+export interface DrainOptions {
+  readonly logger: Logger;
+  readonly graceMs: () => number;
+  /** Requests that are being answered. */
+  readonly inFlight: () => number;
+  /** Refuses new requests. */
+  readonly refuse: () => void;
+  /** Closes everything; runs once, after the last answer or the grace. */
+  readonly close: () => Promise<void>;
+}
+
+/** Everything closed within this, or the process ends regardless. */
+const CLOSE_WITHIN_MS = 10_000;
+const LOOK_EVERY_MS = 25;
+
+/**
+ * Ends the process on SIGTERM or SIGINT: refuses new requests, lets running answers end within the grace, closes, exits 0. A
+ * second signal exits at once.
+ */
+export function drainOnSignal(options: DrainOptions): void {
+  const { logger } = options;
+  let draining = false;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (draining) process.exit(signal === 'SIGINT' ? 130 : 143);
+    draining = true;
+    void drain(signal);
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+
+  async function drain(signal: NodeJS.Signals): Promise<void> {
+    logger.info('draining', { signal, inFlight: options.inFlight() });
+    options.refuse();
+    const until = performance.now() + options.graceMs();
+    while (options.inFlight() > 0 && performance.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    }
+    const cutOff = options.inFlight();
+    if (cutOff > 0) logger.warn('answers cut off by the end of the grace', { count: cutOff });
+    setTimeout(() => process.exit(1), CLOSE_WITHIN_MS).unref();
+    try {
+      await options.close();
+      process.exit(0);
+    } catch (error) {
+      process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+      process.exit(1);
+    }
+  }
+}

@@ -1,0 +1,177 @@
+/** JSON Schemas of what goes through the doors: the fields MoltBot itself reads; others pass where the target speaks the dialect. */
+const text = { type: 'string' } as const;
+const count = { type: 'integer', minimum: 0 } as const;
+const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
+
+const modelChoice = {
+  model: {
+    ...text,
+    description:
+      '`default` or absent: the default chain. A name under `models.chains`: that chain. `provider:model`: that model alone. A bare model name: the one provider that serves it.',
+    examples: ['default', 'openai:gpt-4-turbo', 'demo:assistant'],
+  },
+  models: {
+    type: 'array',
+    items: text,
+    minItems: 1,
+    maxItems: 32,
+    description: 'An ordered chain for this request alone (an extension of ours; not passed on).',
+  },
+} as const;
+
+export const SCHEMAS = {
+  ChatCompletionRequest: {
+    type: 'object',
+    required: ['messages'],
+    additionalProperties: true,
+    properties: {
+      ...modelChoice,
+      messages: { type: 'array', minItems: 1, maxItems: 10_000, items: ref('ChatMessage') },
+      stream: { type: 'boolean', default: false },
+      stream_options: { type: 'object', properties: { include_usage: { type: 'boolean' } } },
+      tools: { type: 'array', maxItems: 1_024, items: { type: 'object' } },
+      tool_choice: {},
+      parallel_tool_calls: { type: 'boolean' },
+      response_format: { type: 'object' },
+      reasoning_effort: text,
+      max_completion_tokens: count,
+      max_tokens: count,
+      temperature: { type: 'number' },
+      top_p: { type: 'number' },
+      stop: { oneOf: [text, { type: 'array', items: text }] },
+      seed: { type: 'integer' },
+      n: { type: 'integer', minimum: 1 },
+    },
+  },
+  ChatMessage: {
+    type: 'object',
+    required: ['role'],
+    properties: {
+      role: { enum: ['system', 'developer', 'user', 'assistant', 'tool'] },
+      content: { description: 'A text, or a list of text and image parts.' },
+      tool_calls: { type: 'array', items: { type: 'object' } },
+      tool_call_id: text,
+    },
+  },
+  ChatCompletion: {
+    type: 'object',
+    required: ['id', 'object', 'created', 'model', 'choices'],
+    properties: {
+      id: text,
+      object: { const: 'chat.completion' },
+      created: count,
+      model: { ...text, description: 'The model that answered.' },
+      choices: { type: 'array', items: { type: 'object' } },
+      usage: { type: 'object' },
+    },
+  },
+  MessagesRequest: {
+    type: 'object',
+    required: ['messages', 'max_tokens'],
+    additionalProperties: true,
+    properties: {
+      ...modelChoice,
+      messages: { type: 'array', minItems: 1, items: { type: 'object' } },
+      system: { description: 'A text, or a list of text blocks.' },
+      max_tokens: { type: 'integer', minimum: 1 },
+      stream: { type: 'boolean', default: false },
+      tools: { type: 'array', items: { type: 'object' } },
+      tool_choice: { type: 'object' },
+      thinking: { type: 'object' },
+      temperature: { type: 'number' },
+      top_p: { type: 'number' },
+      top_k: { type: 'integer' },
+      stop_sequences: { type: 'array', items: text },
+    },
+  },
+  Message: {
+    type: 'object',
+    required: ['id', 'type', 'role', 'model', 'content', 'stop_reason', 'usage'],
+    properties: {
+      id: text,
+      type: { const: 'message' },
+      role: { const: 'assistant' },
+      model: text,
+      content: { type: 'array', items: { type: 'object' } },
+      stop_reason: { type: ['string', 'null'] },
+      usage: { type: 'object' },
+    },
+  },
+  CountTokensAnswer: { type: 'object', required: ['input_tokens'], properties: { input_tokens: count } },
+  EmbeddingsRequest: {
+    type: 'object',
+    required: ['input'],
+    properties: {
+      model: text,
+      input: { oneOf: [text, { type: 'array', minItems: 1, maxItems: 2_048 }] },
+      encoding_format: { enum: ['float', 'base64'] },
+      dimensions: { type: 'integer', minimum: 1 },
+    },
+  },
+  Embeddings: {
+    type: 'object',
+    required: ['object', 'data', 'model'],
+    properties: {
+      object: { const: 'list' },
+      data: { type: 'array', items: { type: 'object' } },
+      model: text,
+      usage: { type: 'object' },
+    },
+  },
+  Model: {
+    type: 'object',
+    required: ['id', 'object', 'type'],
+    properties: {
+      id: { ...text, description: '`default`, a chain’s name, or `provider:model`.' },
+      object: { const: 'model' },
+      type: { const: 'model' },
+      created: count,
+      created_at: { ...text, format: 'date-time' },
+      owned_by: text,
+      display_name: text,
+      moltbot: {
+        type: 'object',
+        properties: {
+          kind: { enum: ['chain', 'model'] },
+          members: { type: 'array', items: text },
+          ready: { type: 'boolean' },
+        },
+      },
+    },
+  },
+  ModelList: {
+    type: 'object',
+    required: ['object', 'data'],
+    properties: {
+      object: { const: 'list' },
+      data: { type: 'array', items: ref('Model') },
+      has_more: { type: 'boolean' },
+    },
+  },
+  OpenAiError: {
+    type: 'object',
+    required: ['error'],
+    properties: {
+      error: {
+        type: 'object',
+        required: ['message', 'type', 'code'],
+        properties: { message: text, type: text, code: text, param: { type: ['string', 'null'] } },
+      },
+    },
+  },
+  AnthropicError: {
+    type: 'object',
+    required: ['type', 'error'],
+    properties: {
+      type: { const: 'error' },
+      error: { type: 'object', required: ['type', 'message'], properties: { type: text, message: text } },
+      request_id: text,
+    },
+  },
+  Health: {
+    type: 'object',
+    properties: { status: { enum: ['ok', 'error', 'shutting_down'] }, details: { type: 'object' } },
+  },
+} as const;
+
+export type SchemaName = keyof typeof SCHEMAS;

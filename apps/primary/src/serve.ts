@@ -1,0 +1,163 @@
+import { homedir } from 'node:os';
+import { parseArgs } from 'node:util';
+import {
+  type Flags,
+  type LoadedConfig,
+  loadConfig,
+  moltbotPaths,
+  processEnvironment,
+  type Settings,
+  watchConfig,
+} from '@moltbot/config';
+import { MoltbotError } from '@moltbot/contracts';
+import { createLogger, createMetrics, type OpsServer, startOpsServer } from '@moltbot/observability';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AppModule } from './app.module.js';
+import { registerChatRoutes } from './chat/chat-routes.js';
+import { buildCore, type Core } from './core/core.js';
+import { createTelemetry } from './core/telemetry.js';
+import { drainOnSignal } from './drain.js';
+import { requestWarmup } from './jobs/request-warmup.js';
+import { serverOptions } from './server-options.js';
+import { VERSION } from './version.js';
+
+/** One primary process, from its configuration to its end: config → telemetry → build → serve → drain. */
+export async function serve(options: { readonly argv: readonly string[] }): Promise<void> {
+  const { flags, warmup } = readArguments(options.argv);
+  const env = processEnvironment();
+  const paths = moltbotPaths({ env, homeDirectory: homedir() });
+  const initial = await loadConfig({ paths, env, flags });
+  const { settings } = initial;
+
+  const metrics = createMetrics({ role: 'primary', version: VERSION });
+  const logger = createLogger({
+    role: 'primary',
+    level: settings.logs.level,
+    format: settings.logs.format,
+    file: settings.logs.file,
+    maxSize: settings.logs.max_size,
+    maxFiles: settings.logs.max_files,
+    onDrop: (count) => metrics.logLinesDropped.inc(count),
+  });
+  const telemetry = createTelemetry({ logger, metrics, env });
+  for (const warning of initial.warnings) logger.warn(warning.message);
+  const watcher = watchConfig({
+    paths,
+    env,
+    flags,
+    initial,
+    onChange(next, changedKeys) {
+      logger.setLevel(next.settings.logs.level);
+      telemetry.configChanged(changedKeys);
+    },
+    onRefused: (error) => telemetry.configRefused(error),
+  });
+
+  const parts: { core?: Core; app?: NestFastifyApplication; ops?: OpsServer } = {};
+  const close = async (): Promise<void> => {
+    await parts.app?.close();
+    await parts.ops?.close();
+    await parts.core?.close();
+    watcher.close();
+    metrics.close();
+    await logger.close();
+  };
+  try {
+    const core = await buildCore({ version: VERSION, paths, config: () => watcher.current(), telemetry });
+    parts.core = core;
+    const adapter = new FastifyAdapter({
+      ...serverOptions({ server: settings.server, newRequestId: () => core.requestIds.next() }),
+      skipMiddie: true,
+    });
+    parts.app = await NestFactory.create<NestFastifyApplication>(AppModule.with(core), adapter, {
+      logger: false,
+      bodyParser: false,
+      abortOnError: false,
+    });
+    await registerChatRoutes(adapter.getInstance(), core);
+    await listen(parts.app, settings.server);
+    parts.ops = await startOps({ core, metrics, server: settings.server });
+    const address = parts.app.getHttpServer().address() as { readonly port: number };
+    drainOnSignal({
+      logger,
+      graceMs: () => core.settings().server.drain_grace,
+      inFlight: () => core.inFlight(),
+      refuse: () => core.drain(),
+      close,
+    });
+    process.send?.({ type: 'ready', port: address.port, metricsPort: parts.ops.port });
+    logger.info('primary ready', {
+      host: settings.server.host,
+      port: address.port,
+      metricsPort: parts.ops.port,
+      version: VERSION,
+    });
+    if (warmup) await requestWarmup({ core, settings: core.settings(), logger });
+  } catch (error) {
+    await close().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** The command hands its flags over as one JSON object of dotted keys. */
+function readArguments(argv: readonly string[]): { flags: Flags; warmup: boolean } {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: { flags: { type: 'string', default: '{}' }, warmup: { type: 'boolean', default: false } },
+  });
+  return { flags: JSON.parse(values.flags) as Flags, warmup: values.warmup };
+}
+
+async function listen(app: NestFastifyApplication, server: Settings['server']): Promise<void> {
+  try {
+    await app.listen(server.port, server.host);
+  } catch (error) {
+    throw toPortError(error, { port: server.port, flag: '--port' });
+  }
+}
+
+async function startOps(options: {
+  readonly core: Core;
+  readonly metrics: ReturnType<typeof createMetrics>;
+  readonly server: Settings['server'];
+}): Promise<OpsServer> {
+  const { core, metrics, server } = options;
+  try {
+    return await startOpsServer({
+      host: server.host,
+      port: server.metrics_port,
+      metrics,
+      health: () => ({ ok: true }),
+      ready: () => {
+        const checks = core.readiness();
+        return { ok: Object.values(checks).every(({ ok, required }) => ok || !required), checks };
+      },
+    });
+  } catch (error) {
+    throw toPortError(error, { port: server.metrics_port, flag: '--metrics-port' });
+  }
+}
+
+function toPortError(error: unknown, { port, flag }: { port: number; flag: string }): unknown {
+  const code = (error as { readonly code?: unknown } | null)?.code;
+  if (code === 'EADDRINUSE') {
+    return new MoltbotError(
+      'port_in_use',
+      `Port ${port} is taken. Choose another with \`${flag} N\`, or stop what holds it.`,
+      {
+        cause: error,
+      },
+    );
+  }
+  if (code === 'EACCES') {
+    return new MoltbotError(
+      'port_in_use',
+      `This user may not open port ${port}. Choose one above 1023 with \`${flag} N\`.`,
+      {
+        cause: error,
+      },
+    );
+  }
+  return error;
+}

@@ -1,0 +1,77 @@
+import type { Settings } from '@moltbot/config';
+import { MoltbotError } from '@moltbot/contracts';
+import { openAiChatDoor } from '@moltbot/providers';
+import type { FastifyServerOptions } from 'fastify';
+import type { Socket } from 'node:net';
+import { errorAnswer } from './core/http-errors.js';
+
+/** Node's codes for a request that never became one. */
+const CLIENT_ERRORS = {
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+} as const;
+
+/** Fastify's options: the limits against slow, large and broken requests. */
+export function serverOptions(options: {
+  readonly server: Settings['server'];
+  readonly newRequestId: () => string;
+}): FastifyServerOptions {
+  const { server, newRequestId } = options;
+  return {
+    logger: false,
+    bodyLimit: server.body_limit,
+    requestTimeout: server.request_timeout,
+    keepAliveTimeout: 72_000,
+    forceCloseConnections: 'idle',
+    onProtoPoisoning: 'error',
+    onConstructorPoisoning: 'error',
+    requestIdHeader: false,
+    // Ours is made in the route's first hook; Fastify's own would be a second one.
+    genReqId: () => '',
+    routerOptions: { maxParamLength: 512, ignoreTrailingSlash: true },
+    http: {
+      maxHeaderSize: server.header_limit,
+      headersTimeout: server.header_timeout,
+      requestTimeout: server.request_timeout,
+      // Node looks for overdue requests only this often (its default is 30 s).
+      connectionsCheckingInterval: Math.max(50, Math.min(1_000, Math.floor(server.header_timeout / 4))),
+      noDelay: true,
+    },
+    clientErrorHandler(error, socket) {
+      answerClientError({ code: error.code, socket, requestId: newRequestId() });
+    },
+  };
+}
+
+/** Bytes that are no HTTP request, or one that came too slowly: a typed error where an answer can still be sent, then the end. */
+function answerClientError(options: { code: string; socket: Socket; requestId: string }): void {
+  const { code, socket, requestId } = options;
+  if (code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const known = code in CLIENT_ERRORS ? CLIENT_ERRORS[code as keyof typeof CLIENT_ERRORS] : undefined;
+  const error =
+    known === undefined
+      ? new MoltbotError('invalid_request', 'This is no valid HTTP/1.1 request.')
+      : new MoltbotError(known);
+  // An answer on this connection is already under way: more bytes would corrupt it. `_httpMessage` is how Node's own handler knows.
+  const { _httpMessage: running } = socket as Socket & {
+    readonly _httpMessage?: { readonly headersSent: boolean } | null;
+  };
+  if (running?.headersSent === true) {
+    socket.destroy();
+    return;
+  }
+  const answer = errorAnswer({ error, door: openAiChatDoor, requestId });
+  const head = Object.entries({
+    ...answer.headers,
+    connection: 'close',
+    'content-length': Buffer.byteLength(answer.body),
+  })
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('');
+  socket.end(`HTTP/1.1 ${answer.status} Error\r\n${head}\r\n${answer.body}`);
+  // A peer that doesn't read the answer doesn't keep the socket.
+  setTimeout(() => socket.destroy(), 2_000).unref();
+}
