@@ -1,0 +1,203 @@
+import type { AssistantMessage, ChatAnswer, FinishReason, StreamPart, Usage } from '@moltbot/contracts';
+import fc from 'fast-check';
+
+/** What a dialect's answers may have no word for; a test of that dialect leaves it out. */
+export type ChatAnswerFeature =
+  | 'reasoning'
+  /** A vendor's seal on reasoning, and encrypted reasoning. */
+  | 'reasoning-seals'
+  | 'refusals'
+  /** Gemini's seal on a tool call. */
+  | 'call-seals'
+  /** Arguments that are not the canonical text of a JSON object. */
+  | 'free-arguments'
+  | 'cache-writes'
+  /** Deltas of several calls in turns, instead of one call after the other. */
+  | 'interleaved-calls'
+  /** More than one choice. */
+  | 'choices';
+
+export interface ChatAnswerArbitraryOptions {
+  readonly without?: readonly ChatAnswerFeature[];
+  readonly finishReasons?: readonly FinishReason[];
+}
+
+type Has = (feature: ChatAnswerFeature) => boolean;
+
+const FINISH_REASONS: readonly FinishReason[] = ['stop', 'length', 'tool-calls', 'content-filter', 'refusal', 'other'];
+
+/** Any whole answer: reasoning, then text or a refusal, then tool calls. */
+export function chatAnswer(options: ChatAnswerArbitraryOptions = {}): fc.Arbitrary<ChatAnswer> {
+  const has = asksFor(options);
+  return fc
+    .record({
+      id: fc.stringMatching(/^[A-Za-z0-9_-]{1,24}$/),
+      model: fc.stringMatching(/^[a-z0-9.-]{1,24}$/),
+      content: content(has),
+      finishReason: fc.constantFrom(...(options.finishReasons ?? FINISH_REASONS)),
+      usage: fc.option(usage(has), { nil: undefined }),
+    })
+    .map(({ usage: counted, ...answer }) => ({ ...answer, ...(counted !== undefined && { usage: counted }) }));
+}
+
+/**
+ * Any complete stream in order: start, content of each choice, its finish, usage, end. Texts are never empty; every call has
+ * a start before its deltas.
+ */
+export function streamParts(options: ChatAnswerArbitraryOptions = {}): fc.Arbitrary<readonly StreamPart[]> {
+  const has = asksFor(options);
+  const reasons = fc.constantFrom(...(options.finishReasons ?? FINISH_REASONS));
+  const choices = has('choices') ? fc.integer({ min: 1, max: 3 }) : fc.constant(1);
+  return fc
+    .tuple(
+      fc.stringMatching(/^[A-Za-z0-9_-]{1,24}$/),
+      fc.stringMatching(/^[a-z0-9.-]{1,24}$/),
+      choices.chain((count) =>
+        fc.tuple(...Array.from({ length: count }, (_, choice) => fc.tuple(contentParts(has, choice), reasons))),
+      ),
+      fc.option(usage(has), { nil: undefined }),
+    )
+    .map(([id, model, perChoice, counted]): readonly StreamPart[] => [
+      { type: 'start', id, model },
+      ...perChoice.flatMap(([parts]) => parts),
+      ...perChoice.map(([, reason], choice): StreamPart => ({ type: 'finish', choice, reason })),
+      ...(counted === undefined ? [] : [{ type: 'usage', usage: counted } as const]),
+      { type: 'end' },
+    ]);
+}
+
+function asksFor(options: ChatAnswerArbitraryOptions): Has {
+  const left = new Set<ChatAnswerFeature>(options.without);
+  return (feature) => !left.has(feature);
+}
+
+function visible(minLength = 1): fc.Arbitrary<string> {
+  return fc.string({ unit: 'binary', minLength, maxLength: 40 });
+}
+
+function name(): fc.Arbitrary<string> {
+  return fc.stringMatching(/^[A-Za-z][A-Za-z0-9_-]{0,30}$/);
+}
+
+function callArguments(has: Has): fc.Arbitrary<string> {
+  const canonical = fc
+    .dictionary(name(), fc.oneof(visible(), fc.integer(), fc.boolean()), { maxKeys: 3 })
+    .map((value) => JSON.stringify(value));
+  return has('free-arguments') ? fc.oneof(canonical, visible(0)) : canonical;
+}
+
+function content(has: Has): fc.Arbitrary<AssistantMessage['content']> {
+  const thought = fc.record(
+    {
+      type: fc.constant('reasoning' as const),
+      text: visible(),
+      ...(has('reasoning-seals') && { signature: fc.base64String({ minLength: 4 }) }),
+    },
+    { requiredKeys: ['type', 'text'] },
+  );
+  const said = visible().map((text) => ({ type: 'text', text }) as const);
+  const refused = visible().map((text) => ({ type: 'refusal', text }) as const);
+  const call = fc.record(
+    {
+      name: name(),
+      arguments: callArguments(has),
+      ...(has('call-seals') && { signature: fc.base64String({ minLength: 4 }) }),
+    },
+    { requiredKeys: ['name', 'arguments'] },
+  );
+  return fc
+    .tuple(
+      has('reasoning') ? fc.option(thought, { nil: undefined }) : fc.constant(undefined),
+      fc.option(has('refusals') ? fc.oneof({ weight: 4, arbitrary: said }, { weight: 1, arbitrary: refused }) : said, {
+        nil: undefined,
+      }),
+      fc.array(call, { maxLength: 3 }),
+    )
+    .map(([reasoning, words, calls]) => [
+      ...(reasoning === undefined ? [] : [reasoning]),
+      ...(words === undefined ? [] : [words]),
+      ...calls.map((given, index) => ({ type: 'tool-call', id: `call_${index}`, ...given }) as const),
+    ]);
+}
+
+function contentParts(has: Has, choice: number): fc.Arbitrary<readonly StreamPart[]> {
+  const deltas = (type: 'text-delta' | 'reasoning-delta' | 'refusal-delta'): fc.Arbitrary<readonly StreamPart[]> =>
+    fc.array(
+      visible().map((text) => ({ type, choice, text })),
+      { maxLength: 4 },
+    );
+  const seal = fc
+    .base64String({ minLength: 4 })
+    .map((signature): readonly StreamPart[] => [{ type: 'reasoning-seal', choice, signature }]);
+  const calls = fc.array(
+    fc.tuple(
+      name(),
+      fc.array(visible(), { maxLength: 4 }),
+      has('call-seals') ? fc.option(fc.base64String({ minLength: 4 }), { nil: undefined }) : fc.constant(undefined),
+    ),
+    { maxLength: 3 },
+  );
+  return fc
+    .tuple(
+      has('reasoning') ? deltas('reasoning-delta') : fc.constant([]),
+      has('reasoning') && has('reasoning-seals') ? fc.oneof(seal, fc.constant([])) : fc.constant([]),
+      has('refusals')
+        ? fc.oneof({ weight: 4, arbitrary: deltas('text-delta') }, { weight: 1, arbitrary: deltas('refusal-delta') })
+        : deltas('text-delta'),
+      calls,
+      has('interleaved-calls') ? fc.boolean() : fc.constant(false),
+    )
+    .map(([reasoning, sealed, words, called, interleaved]) => {
+      const starts = called.map(([tool, , signature], index): StreamPart => {
+        const id = `call_${choice}_${index}`;
+        return {
+          type: 'tool-call-start',
+          choice,
+          index,
+          id,
+          name: tool,
+          ...(signature !== undefined && { signature }),
+        };
+      });
+      const argued = called.map(([, pieces], index) =>
+        pieces.map((piece): StreamPart => ({ type: 'tool-call-delta', choice, index, arguments: piece })),
+      );
+      const turns = Math.max(0, ...argued.map((pieces) => pieces.length));
+      const ordered = interleaved
+        ? [
+            ...starts,
+            ...Array.from({ length: turns }, (_, turn) =>
+              argued.flatMap((pieces) => pieces.slice(turn, turn + 1)),
+            ).flat(),
+          ]
+        : starts.flatMap((start, index) => [start, ...(argued[index] ?? [])]);
+      return [...reasoning, ...(reasoning.length > 0 ? sealed : []), ...words, ...ordered];
+    });
+}
+
+function usage(has: Has): fc.Arbitrary<Usage> {
+  const count = fc.integer({ min: 0, max: 1_000_000 });
+  return fc
+    .record(
+      {
+        inputTokens: count,
+        outputTokens: count,
+        cached: count,
+        reasoning: count,
+        ...(has('cache-writes') && { written: count }),
+      },
+      { requiredKeys: ['inputTokens', 'outputTokens'] },
+    )
+    .map(({ inputTokens, outputTokens, cached, reasoning, ...rest }) => {
+      const written = 'written' in rest ? rest.written : undefined;
+      const all = inputTokens + (cached ?? 0) + (written ?? 0);
+      return {
+        inputTokens: all,
+        outputTokens: outputTokens + (reasoning ?? 0),
+        ...(cached !== undefined && { cachedInputTokens: cached }),
+        ...(written !== undefined && { cacheWriteTokens: written }),
+        ...(reasoning !== undefined && { reasoningTokens: reasoning }),
+        source: 'provider',
+      };
+    });
+}
