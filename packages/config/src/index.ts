@@ -1,6 +1,13 @@
 export { authFileSchema, type CredentialEntry } from './auth-file-schema.js';
+export { type ConfigWarning, loadAuthFile, type LoadedCredentials, parseAuthFile } from './auth-file.js';
+export { BUILTIN_PROVIDERS, type BuiltinProvider, isBuiltinProvider } from './builtin-providers.js';
 export { formatByteSize, parseByteSize } from './byte-size.js';
+export { ConfigError, type ConfigProblem, formatOrigin, formatProblem, type Origin } from './config-problem.js';
 export { formatDuration, parseDuration } from './duration.js';
+export { type Environment, processEnvironment } from './environment.js';
+export type { Flags } from './flags.js';
+export { loadConfig, type LoadedConfig, type LoadOptions, parseSettings, type ParsedSettings } from './load.js';
+export { type MoltbotPaths, moltbotPaths } from './paths.js';
 export {
   PROVIDER_KINDS,
   type ProviderKind,
@@ -11,3 +18,5 @@ export {
   settingsSchema,
   type Timeouts,
 } from './schema.js';
+export { type ConfigWatch, watchConfig, type WatchOptions, type WatchTiming } from './watch.js';
+export type { ApiKeyEntry, OAuthEntry, StoredCredential } from './stored-credential.js';

@@ -145,6 +145,7 @@ export const settingsSchema = z.strictObject({
         .describe('Name of the chain that is asked when a provider refuses the content.'),
       chains: z
         .record(z.string().regex(/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/, NAME_EXPECTED), chain)
+        .refine((chains) => Object.keys(chains).length <= 256, 'expected at most 256 chains')
         .default({})
         .describe('Further chains by name; a request names one as its model.'),
     })
@@ -152,7 +153,11 @@ export const settingsSchema = z.strictObject({
   model_load_timeout: duration('2m', { min: 100, max: 3_600_000 }).describe(
     'How long one model may take to load and answer in a warm-up.',
   ),
-  providers: z.record(z.string().refine(isProviderName, NAME_EXPECTED), provider).default({}),
+  providers: z
+    .record(z.string().refine(isProviderName, NAME_EXPECTED), provider)
+    .refine((providers) => Object.keys(providers).length <= 256, 'expected at most 256 providers')
+    .default({})
+    .describe('Model services by name; the name is the part before the colon in `provider:model`.'),
   timeouts: timeouts.prefault({}),
   breaker: z
     .strictObject({

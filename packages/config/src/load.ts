@@ -1,0 +1,120 @@
+import { type ConfigWarning, loadAuthFile } from './auth-file.js';
+import { ConfigError, type ConfigProblem, type Origin } from './config-problem.js';
+import { crossCheck } from './cross-checks.js';
+import type { Environment } from './environment.js';
+import { explainIssues } from './explain-issues.js';
+import { type Flags, overridesFromFlags } from './flags.js';
+import { LayeredTree } from './layered-tree.js';
+import type { MoltbotPaths } from './paths.js';
+import { readSmallFile } from './read-file.js';
+import { readYaml } from './read-yaml.js';
+import { type Settings, settingsSchema } from './schema.js';
+import { showName } from './secret-like.js';
+import { settingEntries, settled } from './setting-entries.js';
+import { formatKey } from './setting-key.js';
+import { settingsShape } from './setting-shape.js';
+import { overridesFromEnvironment, type UnknownVariable } from './setting-variables.js';
+import { emptyMapping, SourceTree } from './source-tree.js';
+import type { StoredCredential } from './stored-credential.js';
+
+export interface LoadOptions {
+  readonly paths: MoltbotPaths;
+  readonly env: Environment;
+  /** Values by dotted key (`server.port`) or nested; texts are read as the setting's kind; `undefined` is not set. */
+  readonly flags?: Flags;
+}
+
+/** One consistent reading of both files, the environment and the flags. Frozen. */
+export interface LoadedConfig {
+  readonly settings: Settings;
+  /** Where every single value came from, by its key; what the user names included. */
+  readonly origins: ReadonlyMap<string, Origin>;
+  readonly warnings: readonly ConfigWarning[];
+  /** In the order of auth.json. */
+  readonly credentials: readonly StoredCredential[];
+}
+
+/** Defaults < config.yml < environment < flags, and auth.json. @throws ConfigError (`config_invalid`) with all problems of both files */
+export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
+  const { paths, env, flags } = options;
+  const [file, auth] = await Promise.allSettled([
+    readSmallFile(paths.configFile),
+    loadAuthFile({ file: paths.authFile }),
+  ]);
+  if (file.status === 'rejected') throw file.reason;
+  const settings = attempt(() => {
+    if (file.value !== undefined && 'kind' in file.value) throw new ConfigError([file.value]);
+    return parseSettings({ text: file.value?.text ?? '', file: paths.configFile, env, flags });
+  });
+  const problems = [settings, auth].flatMap((result) =>
+    result.status === 'rejected' ? problemsOf(result.reason) : [],
+  );
+  if (settings.status === 'rejected' || auth.status === 'rejected') throw new ConfigError(problems);
+  return {
+    ...settings.value,
+    warnings: [...settings.value.warnings, ...auth.value.warnings],
+    credentials: auth.value.credentials,
+  };
+}
+
+function attempt<Value>(action: () => Value): PromiseSettledResult<Value> {
+  try {
+    return { status: 'fulfilled', value: action() };
+  } catch (reason) {
+    return { status: 'rejected', reason };
+  }
+}
+
+function problemsOf(reason: unknown): readonly ConfigProblem[] {
+  if (reason instanceof ConfigError) return reason.problems;
+  throw reason;
+}
+
+export type ParsedSettings = Pick<LoadedConfig, 'settings' | 'origins' | 'warnings'>;
+
+/** The text of a config.yml with what overrides it. @throws ConfigError */
+export function parseSettings(options: {
+  text: string;
+  file: string;
+  env?: Environment | undefined;
+  flags?: Flags | undefined;
+}): ParsedSettings {
+  const { text, file, env = {}, flags = {} } = options;
+  const read = readYaml({ text, file });
+  if (!(read instanceof SourceTree)) throw new ConfigError(read);
+  const fromEnvironment = overridesFromEnvironment(env);
+  const overrides = [...fromEnvironment.overrides, ...overridesFromFlags(flags)];
+
+  // Each layer is checked alone, so that a mistake in the file is told even where a variable hides it.
+  const layers = [[], ...overrides.map((override) => [override])].map((layer, index) => {
+    const tree = index === 0 ? read : new SourceTree(emptyMapping());
+    return new LayeredTree({ tree, file, overrides: layer });
+  });
+  const problems = layers.flatMap(check);
+  if (problems.length > 0) throw new ConfigError(problems);
+
+  const merged = new LayeredTree({ tree: read, file, overrides });
+  const settings = settled(settingsSchema.parse(merged.value), settingsShape()) as Settings;
+  const crossChecked = crossCheck({ settings, originAt: (path) => merged.originAt(path) });
+  if (crossChecked.problems.length > 0) throw new ConfigError(crossChecked.problems);
+  return {
+    settings,
+    origins: new Map(settingEntries(settings).map(({ path }) => [formatKey(path), merged.originOf(path)])),
+    warnings: [
+      ...fromEnvironment.unknown.map(unknownVariable),
+      ...crossChecked.warnings.map((message) => ({ kind: 'model_name' as const, message })),
+    ],
+  };
+}
+
+function check(tree: LayeredTree): readonly ConfigProblem[] {
+  const parsed = settingsSchema.safeParse(tree.value);
+  if (parsed.success) return [];
+  const { issues } = parsed.error;
+  return explainIssues({ issues, value: tree.value, shape: settingsShape(), originAt: (path) => tree.originAt(path) });
+}
+
+function unknownVariable({ variable, nearest }: UnknownVariable): ConfigWarning {
+  const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`;
+  return { kind: 'unknown_variable', message: `${showName(variable)} is no setting${hint}` };
+}

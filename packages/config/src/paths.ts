@@ -1,0 +1,37 @@
+import { join, resolve } from 'node:path';
+import type { Environment } from './environment.js';
+
+/** Where everything of one installation is; absolute. The folders are made by whoever writes there first. */
+export interface MoltbotPaths {
+  /** `~/.moltbot`, or what `MOLTBOT_HOME` says. */
+  readonly home: string;
+  readonly configFile: string;
+  readonly authFile: string;
+  /** The embedded database and what else must outlive a restart. */
+  readonly dataDirectory: string;
+  readonly logsDirectory: string;
+  /** Process ids and sockets: worthless after a restart of the machine. */
+  readonly runDirectory: string;
+  /** May be emptied at any time. */
+  readonly cacheDirectory: string;
+}
+
+/** The paths under `MOLTBOT_HOME` (a leading `~` is the home directory), else under `homeDirectory/.moltbot`. Reads nothing. */
+export function moltbotPaths(options: { env: Environment; homeDirectory: string }): MoltbotPaths {
+  const home = homeOf(options);
+  return {
+    home,
+    configFile: join(home, 'config.yml'),
+    authFile: join(home, 'auth.json'),
+    dataDirectory: join(home, 'data'),
+    logsDirectory: join(home, 'logs'),
+    runDirectory: join(home, 'run'),
+    cacheDirectory: join(home, 'cache'),
+  };
+}
+
+function homeOf({ env, homeDirectory }: { env: Environment; homeDirectory: string }): string {
+  const named = env.MOLTBOT_HOME?.trim() ?? '';
+  if (named === '') return resolve(homeDirectory, '.moltbot');
+  return resolve(/^~(?=[/\\]|$)/.test(named) ? homeDirectory + named.slice(1) : named);
+}
