@@ -1,4 +1,18 @@
 export type { LogFields, LogLevel } from './log-line.js';
 export { createLogger, type Logger, type LoggerOptions } from './logger.js';
+export type { Counter, FamilyLimits, Gauge, Histogram } from './metric-family.js';
+export { METRICS, type MetricRow } from './metric-table.js';
+export {
+  type CounterFamily,
+  createMetrics,
+  type GaugeFamily,
+  type HistogramFamily,
+  type Metrics,
+  type MetricsOptions,
+} from './metrics.js';
+export { metricsReferenceMarkdown } from './metrics-reference.js';
+export { type HealthReport, type OpsServer, type OpsServerOptions, startOpsServer } from './ops-server.js';
 export { type RedactOptions, redact } from './redact.js';
 export { redactText } from './redact-text.js';
+export { createRequestIds, type RequestIds, type RequestIdsOptions } from './request-id.js';
+export { childTraceContext, formatTraceparent, parseTraceparent, type TraceContext } from './trace-context.js';
