@@ -1,4 +1,4 @@
-import type { Secret } from '@moltbot/contracts';
+import { Secret } from '@moltbot/contracts';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import { storageErrorFrom } from './storage-error.js';
@@ -104,6 +104,14 @@ function connectionConfig(connection: DatabaseConnection): pg.PoolConfig {
   if ('url' in connection) return { connectionString: connection.url.reveal() };
   const { password, ...rest } = connection;
   return { ...rest, ...(password === undefined ? {} : { password: password.reveal() }) };
+}
+
+/** The same place as one postgres:// URL, as libpq and pg read it (`host` in the query may be a socket's folder). */
+export function databaseUrl(connection: DatabaseConnection): Secret {
+  if ('url' in connection) return connection.url;
+  const { host, port, database, user, password } = connection;
+  const login = password === undefined ? user : `${user}:${encodeURIComponent(password.reveal())}`;
+  return new Secret(`postgresql://${login}@localhost:${port}/${database}?host=${encodeURIComponent(host)}`);
 }
 
 /** bigint columns as numbers: token counts and millionths stay far below 2^53. */

@@ -3,6 +3,7 @@ export {
   type Database,
   type DatabaseConnection,
   type DatabaseOptions,
+  databaseUrl,
   openDatabase,
   type Statement,
 } from './database.js';
@@ -11,6 +12,7 @@ export type {
   EmbeddedPostgres,
   EmbeddedPostgresEvent,
 } from './embedded-postgres/embedded-postgres.js';
+export { type EmbeddedPostgresStatus, embeddedPostgresStatus } from './embedded-postgres/embedded-postgres-status.js';
 export { type EmbeddedPostgresOptions, startEmbeddedPostgres } from './embedded-postgres/start-embedded-postgres.js';
 export { migrate } from './migrations/migrate.js';
 export { openStorage, type Storage, type StorageEvent, type StorageOptions } from './open-storage.js';

@@ -10,7 +10,9 @@ export type EmbeddedPostgresEvent =
   | { readonly type: 'database-restart-failed'; readonly error: unknown }
   /** Root's database runs as `nobody`, who can't reach the wanted folder: its data is in `directory`. */
   | { readonly type: 'database-elsewhere'; readonly directory: string }
-  | { readonly type: 'database-stopped'; readonly pid: number };
+  | { readonly type: 'database-stopped'; readonly pid: number }
+  /** It runs on; the next start joins it. */
+  | { readonly type: 'database-stop-failed'; readonly error: unknown };
 
 /** Where the server listens. On Windows `host` is 127.0.0.1, else the folder of its socket. */
 export interface EmbeddedConnection {
