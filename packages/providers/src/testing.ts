@@ -1,0 +1,14 @@
+export {
+  type Behaviour,
+  SCRIPTED_TEXT,
+  type ScriptedAnswer,
+  type ScriptedToolCall,
+  type StatusBehaviour,
+} from './testing/behaviour.js';
+export type { RecordedRequest } from './testing/recorded-request.js';
+export {
+  type Script,
+  type ScriptedUpstream,
+  type ScriptedUpstreamOptions,
+  startScriptedUpstream,
+} from './testing/scripted-upstream.js';
