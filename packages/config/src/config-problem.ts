@@ -9,7 +9,7 @@ export type Origin =
 
 /** One mistake in the configuration. No part of it ever holds the value of a secret. */
 export interface ConfigProblem {
-  readonly kind: 'unreadable' | 'syntax' | 'unknown_key' | 'bad_value' | 'conflict';
+  readonly kind: 'file' | 'syntax' | 'unknown_key' | 'bad_value' | 'conflict';
   readonly origin: Origin;
   /** Of a syntax error; counts from 1. */
   readonly column?: number;

@@ -1,6 +1,10 @@
 export { authFileSchema, type CredentialEntry } from './auth-file-schema.js';
 export { type ConfigWarning, loadAuthFile, type LoadedCredentials, parseAuthFile } from './auth-file.js';
 export { BUILTIN_PROVIDERS, type BuiltinProvider, isBuiltinProvider } from './builtin-providers.js';
+export { editConfigFile, setConfigValue, type SetConfigValueOptions, writeConfigFile } from './edit.js';
+export { putCredential, removeCredential } from './edit-auth-file.js';
+export { type Locale, readLocale } from './locale.js';
+export { type ProxyEnvironment, readProxyEnvironment } from './proxy-environment.js';
 export { formatByteSize, parseByteSize } from './byte-size.js';
 export { ConfigError, type ConfigProblem, formatOrigin, formatProblem, type Origin } from './config-problem.js';
 export { formatDuration, parseDuration } from './duration.js';

@@ -59,7 +59,7 @@ function withoutEmpty(value: unknown, shape: SettingShape | undefined): unknown 
 }
 
 /** A copy with the value at the path; what is in the way and is no mapping gives way. */
-function withValue(target: unknown, path: SettingPath, value: unknown): unknown {
+export function withValue(target: unknown, path: SettingPath, value: unknown): unknown {
   const [name, ...rest] = path;
   if (name === undefined) return value;
   const isMapping = typeof target === 'object' && target !== null && !Array.isArray(target);

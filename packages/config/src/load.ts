@@ -12,7 +12,7 @@ import { type Settings, settingsSchema } from './schema.js';
 import { showName } from './secret-like.js';
 import { settingEntries, settled } from './setting-entries.js';
 import { formatKey } from './setting-key.js';
-import { settingsShape } from './setting-shape.js';
+import { type SettingShape, settingsShape } from './setting-shape.js';
 import { overridesFromEnvironment, type UnknownVariable } from './setting-variables.js';
 import { emptyMapping, SourceTree } from './source-tree.js';
 import type { StoredCredential } from './stored-credential.js';
@@ -86,17 +86,19 @@ export function parseSettings(options: {
   const overrides = [...fromEnvironment.overrides, ...overridesFromFlags(flags)];
 
   // Each layer is checked alone, so that a mistake in the file is told even where a variable hides it.
-  const layers = [[], ...overrides.map((override) => [override])].map((layer, index) => {
-    const tree = index === 0 ? read : new SourceTree(emptyMapping());
-    return new LayeredTree({ tree, file, overrides: layer });
-  });
-  const problems = layers.flatMap(check);
-  if (problems.length > 0) throw new ConfigError(problems);
+  const empty = new SourceTree(emptyMapping());
+  const layers = [
+    new LayeredTree({ tree: read, file, overrides: [] }),
+    ...overrides.map((override) => new LayeredTree({ tree: empty, file, overrides: [override] })),
+  ];
+  const problems = layers.flatMap(schemaProblems);
+  if (problems.some(({ kind }) => kind !== 'unknown_key')) throw new ConfigError(problems);
 
   const merged = new LayeredTree({ tree: read, file, overrides });
-  const settings = settled(settingsSchema.parse(merged.value), settingsShape()) as Settings;
+  const settings = settled(parseKnown(merged.value), settingsShape()) as Settings;
   const crossChecked = crossCheck({ settings, originAt: (path) => merged.originAt(path) });
-  if (crossChecked.problems.length > 0) throw new ConfigError(crossChecked.problems);
+  const all = [...problems, ...crossChecked.problems];
+  if (all.length > 0) throw new ConfigError(all);
   return {
     settings,
     origins: new Map(settingEntries(settings).map(({ path }) => [formatKey(path), merged.originOf(path)])),
@@ -107,11 +109,26 @@ export function parseSettings(options: {
   };
 }
 
-function check(tree: LayeredTree): readonly ConfigProblem[] {
+function schemaProblems(tree: LayeredTree): readonly ConfigProblem[] {
   const parsed = settingsSchema.safeParse(tree.value);
   if (parsed.success) return [];
   const { issues } = parsed.error;
   return explainIssues({ issues, value: tree.value, shape: settingsShape(), originAt: (path) => tree.originAt(path) });
+}
+
+/** Keys that the schema does not know are told, but hide no other mistake. */
+function parseKnown(value: unknown): Settings {
+  const parsed = settingsSchema.safeParse(value);
+  return parsed.success ? parsed.data : settingsSchema.parse(onlyKnown(value, settingsShape()));
+}
+
+function onlyKnown(value: unknown, shape: SettingShape): unknown {
+  if (shape.node === 'leaf' || typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const known = Object.entries(value).flatMap(([name, entry]) => {
+    const field = shape.node === 'record' ? shape.entry : shape.fields.get(name);
+    return field === undefined ? [] : [[name, onlyKnown(entry, field)] as const];
+  });
+  return Object.assign(emptyMapping(), Object.fromEntries(known));
 }
 
 function unknownVariable({ variable, nearest }: UnknownVariable): ConfigWarning {

@@ -1,6 +1,7 @@
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { ConfigProblem } from './config-problem.js';
+import { accessProblem, fileProblem } from './file-access.js';
 
 /** Larger files are no configuration. */
 export const MAX_FILE_BYTES = 1_048_576;
@@ -11,15 +12,6 @@ export interface FileText {
   readonly mode: number;
 }
 
-const REASONS: Readonly<Record<string, string>> = {
-  EACCES: 'you may not read it',
-  EPERM: 'you may not read it',
-  EISDIR: 'it is a folder',
-  ELOOP: 'it is a link to itself',
-  ENOTDIR: 'a part of its path is no folder',
-  EIO: 'the disk failed',
-};
-
 /** The text of a small UTF-8 file; `undefined` where there is none; a problem where it can't be read. */
 export async function readSmallFile(file: string): Promise<FileText | ConfigProblem | undefined> {
   try {
@@ -27,15 +19,18 @@ export async function readSmallFile(file: string): Promise<FileText | ConfigProb
     const handle = await open(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     try {
       const stats = await handle.stat();
-      if (!stats.isFile()) return unreadable(file, stats.isDirectory() ? 'it is a folder' : 'it is no regular file');
+      if (!stats.isFile())
+        return fileProblem(
+          file,
+          stats.isDirectory() ? 'cannot be read: it is a folder' : 'cannot be read: it is no regular file',
+        );
       return decode(file, await readBounded(handle), stats);
     } finally {
       await handle.close();
     }
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
-    if (code === 'ENOENT') return undefined;
-    return unreadable(file, REASONS[code] ?? code);
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    return accessProblem({ file, action: 'read', error });
   }
 }
 
@@ -53,14 +48,10 @@ async function readBounded(handle: FileHandle): Promise<Buffer> {
 }
 
 function decode(file: string, bytes: Buffer, stats: Stats): FileText | ConfigProblem {
-  if (bytes.length > MAX_FILE_BYTES) return unreadable(file, 'it is larger than 1 MiB');
+  if (bytes.length > MAX_FILE_BYTES) return fileProblem(file, 'cannot be read: it is larger than 1 MiB');
   try {
     return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes), mode: stats.mode & 0o7777 };
   } catch {
-    return unreadable(file, 'it is not UTF-8 text; save it as UTF-8');
+    return fileProblem(file, 'cannot be read: it is not UTF-8 text; save it as UTF-8');
   }
-}
-
-function unreadable(file: string, reason: string): ConfigProblem {
-  return { kind: 'unreadable', origin: { kind: 'file', file, line: 0 }, detail: `cannot be read: ${reason}` };
 }

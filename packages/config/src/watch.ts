@@ -2,6 +2,7 @@ import { type FSWatcher, watch } from 'node:fs';
 import { changedKeys } from './changed-keys.js';
 import { type ConfigFiles, fingerprintOfConfigFiles, lookAtConfigFiles, sameConfigFiles } from './config-files.js';
 import { ConfigError } from './config-problem.js';
+import { fileProblem } from './file-access.js';
 import { type LoadedConfig, loadConfig, type LoadOptions } from './load.js';
 
 export interface WatchOptions extends LoadOptions {
@@ -133,8 +134,7 @@ class ConfigWatcher implements ConfigWatch {
     try {
       if (this.#handled?.home.state === 'present' && files.home.state === 'missing') {
         // Not an edit: a folder that is unmounted or moved away would switch everything to the defaults.
-        const origin = { kind: 'file', file: paths.home, line: 0 } as const;
-        throw new ConfigError([{ kind: 'unreadable', origin, detail: 'the folder has vanished' }]);
+        throw new ConfigError([fileProblem(paths.home, 'the folder has vanished')]);
       }
       return { config: await loadConfig(this.#options) };
     } catch (error) {
