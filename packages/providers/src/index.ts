@@ -1,6 +1,7 @@
 export type { CallerRequest, JsonObject } from './caller-request.js';
 export { type DemoUpstream, type DemoUpstreamOptions, startDemoUpstream } from './demo/demo-upstream.js';
 export { type DemoDirectiveName, demoDirectives } from './demo/directives.js';
+export { demoDirectivesMarkdown } from './demo/directives-markdown.js';
 export type { AnswerContext, DialectDoor, DoorError, StreamWriter } from './dialect-door.js';
 export { FAILURE_KINDS, type FailureKind, ProviderError, type ProviderErrorOptions } from './failure.js';
 export type { EmbedCall, EngineCall, FailoverEngine } from './router/engine.js';

@@ -12,3 +12,12 @@ export {
   type ScriptedUpstreamOptions,
   startScriptedUpstream,
 } from './testing/scripted-upstream.js';
+export {
+  chunk,
+  type RawConnection,
+  type RawStep,
+  type RawUpstream,
+  type RawUpstreamOptions,
+  slowly,
+  startRawUpstream,
+} from './testing/raw-upstream.js';

@@ -1,5 +1,6 @@
 import type { FinishReason } from '@moltbot/contracts';
 import type { JsonObject } from '../caller-request.js';
+import { withContinuation } from '../continuation.js';
 import { demoTokens } from './demo-text.js';
 import type { DemoDirectives } from './directives.js';
 import type { ContentPart, Turn } from './emitter.js';
@@ -49,14 +50,16 @@ function answerTokens({ body, length, turns }: AnswerOptions): readonly string[]
 
 /**
  * The rest of an answer that broke off: where the conversation ends in the beginning of the demo's own answer, or in that and
- * one more user turn. The beginning may end within a token.
+ * a user turn that asks to go on. The beginning may end within a token.
  */
 function continued({ length, turns }: Omit<AnswerOptions, 'body'>): readonly string[] | undefined {
-  const prefilled = turns.at(-1)?.role === 'assistant';
+  const last = turns.at(-1);
+  const prefilled = last?.role === 'assistant';
   const at = prefilled ? turns.length - 1 : turns.length - 2;
   const partial = turns[at];
-  const question = turns.slice(0, Math.max(0, at)).findLast((turn) => turn.role === 'user');
   if (partial?.role !== 'assistant' || partial.text === '') return undefined;
+  if (!prefilled && !asksToGoOn(last?.text ?? '', partial.text)) return undefined;
+  const question = turns.slice(0, at).findLast((turn) => turn.role === 'user');
   const tokens = demoTokens(question?.text ?? '', length);
   const whole = tokens.join('');
   const isBeginning = whole.startsWith(partial.text) && (prefilled || partial.text.length < whole.length);
@@ -69,6 +72,14 @@ function continued({ length, turns }: Omit<AnswerOptions, 'body'>): readonly str
     position += token.length;
   }
   return rest;
+}
+
+/** MoltBot's own ask, or a person's. Any other turn after half an answer is a new question. */
+function asksToGoOn(ask: string, partial: string): boolean {
+  if (/^\s*(?:please\s+)?(?:continue|go on|carry on)\b|^\s*请?(?:继续|接着)/i.test(ask)) return true;
+  const own = withContinuation({ messages: [], unknownFields: [] }, { rung: 'continue', text: partial });
+  const [part] = own.messages.at(-1)?.content ?? [];
+  return part?.type === 'text' && part.text === ask;
 }
 
 /** The caller's own limits: a number of tokens, stop sequences. */

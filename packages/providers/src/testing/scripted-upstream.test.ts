@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Dialect } from '@moltbot/contracts';
+import { readAll, readUntil } from './chat-client.js';
 import { SCRIPTED_TEXT } from './behaviour.js';
 import { type Script, type ScriptedUpstream, startScriptedUpstream } from './scripted-upstream.js';
 
@@ -56,16 +57,6 @@ function post(dialect: Dialect, { prefill, signal, stream = false }: PostOptions
   });
 }
 
-async function readBroken(response: Response): Promise<{ readonly text: string; readonly broken: boolean }> {
-  let text = '';
-  try {
-    for await (const chunk of response.body ?? []) text += Buffer.from(chunk).toString('utf8');
-  } catch {
-    return { text, broken: true };
-  }
-  return { text, broken: false };
-}
-
 describe.each(DIALECTS)('the scripted %s upstream', (dialect) => {
   it('answers whole and as a stream, and records what it saw', async () => {
     await start({ type: 'answer', answer: { text: 'Good morning' } });
@@ -95,21 +86,21 @@ describe.each(DIALECTS)('the scripted %s upstream', (dialect) => {
       { type: 'malformed', after: 1 },
       { type: 'error-event', after: 0 },
     ]);
-    const cut = await readBroken(await post(dialect, { stream: true }));
+    const cut = await readAll(await post(dialect, { stream: true }));
     expect(cut.broken).toBe(true);
-    expect(cut.text).toContain('word3');
-    expect(cut.text).not.toContain('word4');
-    const unfinished = await readBroken(await post(dialect, { stream: true }));
+    expect(cut.raw).toContain('word3');
+    expect(cut.raw).not.toContain('word4');
+    const unfinished = await readAll(await post(dialect, { stream: true }));
     expect(unfinished.broken).toBe(false);
-    expect(unfinished.text).toContain('word60');
-    expect(unfinished.text).not.toMatch(/\[DONE\]|message_stop|response\.completed|finishReason/);
-    const malformed = await readBroken(await post(dialect, { stream: true }));
+    expect(unfinished.raw).toContain('word60');
+    expect(unfinished.raw).not.toMatch(/\[DONE\]|message_stop|response\.completed|finishReason/);
+    const malformed = await readAll(await post(dialect, { stream: true }));
     expect(
-      malformed.text.split('\n').filter((line) => line.startsWith('data: ') && !isJson(line.slice(6))),
+      malformed.raw.split('\n').filter((line) => line.startsWith('data: ') && !isJson(line.slice(6))),
     ).toHaveLength(dialect === 'openai-chat' ? 2 : 1);
-    const failed = await readBroken(await post(dialect, { stream: true }));
-    expect(failed.text).toContain('Scripted error in the stream.');
-    expect(failed.text).not.toContain('word1');
+    const failed = await readAll(await post(dialect, { stream: true }));
+    expect(failed.raw).toContain('Scripted error in the stream.');
+    expect(failed.raw).not.toContain('word1');
   });
 
   it('notices when its client leaves', async () => {
@@ -173,12 +164,9 @@ describe('the scripted upstream', () => {
   it('keeps the connection open after the finish where the end marker is missing', async () => {
     await start({ type: 'no-end-marker', answer: { text: 'Hi' } });
     const response = await post('openai-chat', { stream: true });
-    const reader = response.body?.getReader();
-    let text = '';
-    while (!text.includes('"finish_reason":"stop"'))
-      text += Buffer.from((await reader?.read())?.value ?? []).toString();
-    expect(text).not.toContain('[DONE]');
-    await reader?.cancel();
+    const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+    expect(await readUntil(reader, '"finish_reason":"stop"')).not.toContain('[DONE]');
+    await reader.cancel();
     await upstream.waitForClose(0);
   });
 });
