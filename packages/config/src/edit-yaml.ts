@@ -62,9 +62,10 @@ function pairOf(map: YAMLMap, name: string): Pair | undefined {
 function replaceValue(options: { text: string; newline: string; pair: Pair; value: unknown }): string | undefined {
   const { text, newline, pair, value } = options;
   const node = pair.value;
-  if (!isNode(node) || !node.range || isNothing(node) || isAlias(node)) return undefined;
+  if (!isNode(node) || !node.range || isAlias(node)) return undefined;
   if (node.anchor !== undefined || node.tag?.startsWith('!') === true) return undefined;
   const start = node.range[0];
+  if (isNothing(node)) return `${text.slice(0, start).trimEnd()} ${flowText(value)}${text.slice(start)}`;
   if ((isMap(node) || isSeq(node)) && node.flow !== true) {
     const indent = indentOf(text, start);
     const lines =

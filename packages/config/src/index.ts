@@ -5,6 +5,10 @@ export { editConfigFile, setConfigValue, type SetConfigValueOptions, writeConfig
 export { putCredential, removeCredential } from './edit-auth-file.js';
 export { type Locale, readLocale } from './locale.js';
 export { type ProxyEnvironment, readProxyEnvironment } from './proxy-environment.js';
+export { describeSettings, type SettingDescription, settingsReferenceMarkdown } from './describe.js';
+export { exampleConfig } from './example-config.js';
+export { needsRestart } from './restart-settings.js';
+export { type ShownSetting, shownSettings } from './shown-settings.js';
 export { formatByteSize, parseByteSize } from './byte-size.js';
 export { ConfigError, type ConfigProblem, formatOrigin, formatProblem, type Origin } from './config-problem.js';
 export { formatDuration, parseDuration } from './duration.js';

@@ -50,7 +50,12 @@ const chain = z.strictObject({
   fallbacks: z.array(modelName).max(32).default([]).describe('Asked in this order when the one before is unavailable.'),
   retry_policy: differencesOf(retryPolicy).optional().describe('What differs from `models.retry_policy`.'),
   timeouts: differencesOf(timeouts).optional().describe('What differs from `timeouts`.'),
-  policy_chain: z.string().optional().describe('Name of the chain that is asked when a provider refuses the content.'),
+  policy_chain: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe('Name of the chain that is asked when a provider refuses the content.'),
 });
 
 const price = z.strictObject({
@@ -88,7 +93,7 @@ const providerModel = z.strictObject({
     .boolean()
     .optional()
     .describe('Continues an assistant message that it is given (first rung of the rescue ladder).'),
-  price: price.optional(),
+  price: price.optional().describe('What it costs, in any one currency.'),
 });
 
 export const PROVIDER_KINDS = ['openai', 'anthropic', 'gemini', 'openai-compatible', 'demo'] as const;
@@ -134,13 +139,15 @@ export const settingsSchema = z.strictObject({
         .max(32)
         .default([])
         .describe('Asked in this order when the one before is unavailable.'),
-      retry_policy: retryPolicy.prefault({}),
+      retry_policy: retryPolicy.prefault({}).describe('Repeats of a call that failed for a passing reason.'),
       fallback_for_explicit: z
         .boolean()
         .default(false)
         .describe('Whether a model that the caller named alone may be replaced by the default chain’s fallbacks.'),
       policy_chain: z
         .string()
+        .min(1)
+        .max(64)
         .optional()
         .describe('Name of the chain that is asked when a provider refuses the content.'),
       chains: z
@@ -149,7 +156,8 @@ export const settingsSchema = z.strictObject({
         .default({})
         .describe('Further chains by name; a request names one as its model.'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('Which models answer, and in which order.'),
   model_load_timeout: duration('2m', { min: 100, max: 3_600_000 }).describe(
     'How long one model may take to load and answer in a warm-up.',
   ),
@@ -158,7 +166,7 @@ export const settingsSchema = z.strictObject({
     .refine((providers) => Object.keys(providers).length <= 256, 'expected at most 256 providers')
     .default({})
     .describe('Model services by name; the name is the part before the colon in `provider:model`.'),
-  timeouts: timeouts.prefault({}),
+  timeouts: timeouts.prefault({}).describe('Time limits of one request; each has its own error.'),
   breaker: z
     .strictObject({
       failures: z
@@ -173,7 +181,8 @@ export const settingsSchema = z.strictObject({
       ),
       max_open_for: duration('2m', { min: 100 }).describe('The wait doubles with each failed probe up to this.'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('When a model that fails is left alone, and for how long.'),
   retry_budget: z
     .strictObject({
       ratio: z
@@ -184,7 +193,8 @@ export const settingsSchema = z.strictObject({
         .describe('Repeats allowed per request of recent traffic, over all requests of the process.'),
       burst: z.int().min(0).max(10_000).default(20).describe('Repeats allowed without recent traffic.'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('Keeps an outage from becoming a storm of repeats.'),
   server: z
     .strictObject({
       host: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
@@ -195,7 +205,8 @@ export const settingsSchema = z.strictObject({
         .default('auto')
         .describe('`auto`: open on a loopback address, API keys elsewhere. `open` on other addresses is refused.'),
       allowed_hosts: z
-        .array(z.string())
+        .array(z.string().min(1).max(253))
+        .max(256)
         .default([])
         .describe(
           'Further names in the Host header that are taken while access is open (guards against DNS rebinding).',
@@ -208,14 +219,16 @@ export const settingsSchema = z.strictObject({
       max_in_flight: z.int().min(1).default(4_096).describe('Requests answered at the same time; more get 503.'),
       drain_grace: duration('25s').describe('How long running answers may take after SIGTERM.'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('How this server is reached, and its own limits.'),
   worker: z
     .strictObject({
       concurrency: z.int().min(1).max(1_000).default(4).describe('Jobs at the same time.'),
       metrics_port: port(9091).describe('`/metrics`, `/health` and `/ready` of the worker.'),
       drain_grace: duration('25s').describe('How long running jobs may take after SIGTERM.'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('The process for jobs.'),
   logs: z
     .strictObject({
       level: z
@@ -226,11 +239,12 @@ export const settingsSchema = z.strictObject({
         .enum(['auto', 'json', 'pretty'])
         .default('auto')
         .describe('`auto`: pretty on a terminal, JSON lines elsewhere.'),
-      file: z.string().optional().describe('Also write JSON lines to this file.'),
+      file: z.string().min(1).max(4_096).optional().describe('Also write JSON lines to this file.'),
       max_size: byteSize('10mb', { min: 1_024 }).describe('The file is rotated at this size.'),
       max_files: z.int().min(1).max(1_000).default(5).describe('Rotated files kept.'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('What is logged, and where to.'),
   storage: z
     .strictObject({
       url: z
@@ -242,7 +256,8 @@ export const settingsSchema = z.strictObject({
         .default('embedded')
         .describe('`embedded`: a PostgreSQL of our own under the home folder; else a postgres:// URL.'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('The database.'),
   queue: z
     .strictObject({
       url: z
@@ -254,7 +269,8 @@ export const settingsSchema = z.strictObject({
         .default('storage')
         .describe('`storage`: the same database as `storage.url`; else a redis:// or postgres:// URL.'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('Where jobs wait.'),
   discovery: z
     .strictObject({
       local_servers: z
@@ -264,7 +280,8 @@ export const settingsSchema = z.strictObject({
           'Look for model servers on this machine’s usual ports at start and offer them; they are never used unasked.',
         ),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('What is looked for at start.'),
 });
 
 export type Settings = z.output<typeof settingsSchema>;

@@ -1,0 +1,20 @@
+import type { SettingPath } from './setting-key.js';
+
+/** What is fixed when a process starts: sockets, files and connections that it opens once. All else follows the file. */
+const FIXED_AT_START: readonly string[] = [
+  'server',
+  'worker',
+  'storage',
+  'queue',
+  'discovery',
+  'logs.format',
+  'logs.file',
+  'logs.max_size',
+  'logs.max_files',
+];
+
+/** Whether a change of this setting waits for the next start. */
+export function needsRestart(key: string | SettingPath): boolean {
+  const dotted = typeof key === 'string' ? key : key.join('.');
+  return FIXED_AT_START.some((fixed) => dotted === fixed || dotted.startsWith(`${fixed}.`));
+}

@@ -1,0 +1,33 @@
+import type { Origin } from './config-problem.js';
+import type { LoadedConfig } from './load.js';
+import { isSecretKey, looksSecret, withoutUserInfo } from './secret-like.js';
+import { settingEntries, toWritten } from './setting-entries.js';
+import { formatKey } from './setting-key.js';
+import type { WrittenValue } from './setting-shape.js';
+
+/** One value in force, ready to be printed. */
+export interface ShownSetting {
+  readonly key: string;
+  /** As it would be written in the file; stars for what may be a secret; `undefined` where it is not set. */
+  readonly value: WrittenValue | undefined;
+  readonly origin: Origin;
+}
+
+/** Every value in force with its origin, for `moltbot config show`: no secret among them. */
+export function shownSettings({
+  settings,
+  origins,
+}: Pick<LoadedConfig, 'settings' | 'origins'>): readonly ShownSetting[] {
+  return settingEntries(settings).map(({ path, value, leaf }) => {
+    const key = formatKey(path);
+    const origin = origins.get(key) ?? ({ kind: 'default' } as const);
+    return { key, value: value === undefined ? undefined : masked(path, toWritten(value, leaf)), origin };
+  });
+}
+
+function masked(path: readonly string[], value: WrittenValue): WrittenValue {
+  if (isSecretKey(path)) return '***';
+  if (typeof value !== 'string') return value;
+  const open = withoutUserInfo(value);
+  return looksSecret(open.replace('***@', '')) ? '***' : open;
+}
