@@ -1,0 +1,115 @@
+import type { Command } from './context.js';
+import type { CommandKey } from './messages/en.js';
+
+export interface OptionRow {
+  /** As commander reads it: `--port <number>`. */
+  readonly flags: string;
+  /** Its description in the messages. */
+  readonly key: string;
+}
+
+export interface CommandRow {
+  /** Words after `moltbot`: `keys create`. */
+  readonly name: string;
+  /** As commander reads them: `<name>`, `[text...]`. */
+  readonly arguments?: string;
+  readonly key: CommandKey;
+  readonly options?: readonly OptionRow[];
+  /** Loads the command; nothing of it is imported before. */
+  readonly load: () => Promise<Command>;
+}
+
+const SERVER_OPTIONS: readonly OptionRow[] = [
+  { flags: '--port <number>', key: 'port' },
+  { flags: '--host <address>', key: 'host' },
+  { flags: '--metrics-port <number>', key: 'metricsPort' },
+  { flags: '--log-level <level>', key: 'logLevel' },
+  { flags: '--warmup', key: 'warmup' },
+];
+
+const CLIENT_OPTIONS: readonly OptionRow[] = [
+  { flags: '--url <url>', key: 'url' },
+  { flags: '--key <key>', key: 'key' },
+];
+
+/** Every command there is, in the order of the help. */
+export const COMMANDS: readonly CommandRow[] = [
+  {
+    name: 'start',
+    key: 'start',
+    options: [...SERVER_OPTIONS, { flags: '--no-worker', key: 'noWorker' }],
+    load: async () => (await import('./commands/start.js')).start,
+  },
+  {
+    name: 'primary',
+    key: 'primary',
+    options: SERVER_OPTIONS,
+    load: async () => (await import('./commands/run-role.js')).primary,
+  },
+  {
+    name: 'worker',
+    key: 'worker',
+    options: [
+      { flags: '--metrics-port <number>', key: 'metricsPort' },
+      { flags: '--log-level <level>', key: 'logLevel' },
+    ],
+    load: async () => (await import('./commands/run-role.js')).worker,
+  },
+  {
+    name: 'chat',
+    arguments: '[text...]',
+    key: 'chat',
+    options: [
+      { flags: '-m, --model <name>', key: 'model' },
+      { flags: '-s, --system <text>', key: 'system' },
+      ...CLIENT_OPTIONS,
+    ],
+    load: async () => (await import('./commands/chat.js')).chat,
+  },
+  {
+    name: 'models list',
+    key: 'modelsList',
+    options: CLIENT_OPTIONS,
+    load: async () => (await import('./commands/models-list.js')).modelsList,
+  },
+  {
+    name: 'models test',
+    arguments: '[names...]',
+    key: 'modelsTest',
+    options: CLIENT_OPTIONS,
+    load: async () => (await import('./commands/models-test.js')).modelsTest,
+  },
+  {
+    name: 'config show',
+    key: 'configShow',
+    options: [{ flags: '--origin', key: 'origin' }],
+    load: async () => (await import('./commands/config.js')).configShow,
+  },
+  { name: 'config validate', key: 'configValidate', load: async () => (await import('./commands/config.js')).configValidate },
+  {
+    name: 'config set',
+    arguments: '<key> <value>',
+    key: 'configSet',
+    load: async () => (await import('./commands/config.js')).configSet,
+  },
+  { name: 'config path', key: 'configPath', load: async () => (await import('./commands/config.js')).configPath },
+  { name: 'config example', key: 'configExample', load: async () => (await import('./commands/config.js')).configExample },
+  {
+    name: 'keys create',
+    arguments: '<name>',
+    key: 'keysCreate',
+    options: [
+      { flags: '--scopes <list>', key: 'scopes' },
+      { flags: '--expires <duration>', key: 'expires' },
+    ],
+    load: async () => (await import('./commands/keys.js')).keysCreate,
+  },
+  { name: 'keys list', key: 'keysList', load: async () => (await import('./commands/keys.js')).keysList },
+  {
+    name: 'keys revoke',
+    arguments: '<name-or-id>',
+    key: 'keysRevoke',
+    load: async () => (await import('./commands/keys.js')).keysRevoke,
+  },
+  { name: 'status', key: 'status', load: async () => (await import('./commands/status.js')).status },
+];

@@ -1,0 +1,86 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const ENTRY = resolve(import.meta.dirname, '../dist/main.js');
+
+export interface PrimaryProcess {
+  readonly child: ChildProcess;
+  readonly home: string;
+  readonly url: string;
+  readonly opsUrl: string;
+  /** All it wrote to stdout and stderr. */
+  output(): string;
+  /** SIGTERM, then the exit code. */
+  stop(): Promise<number | null>;
+  /** SIGKILL. */
+  kill(): Promise<void>;
+}
+
+export interface PrimaryOptions {
+  /** Written to config.yml as JSON, which is YAML. */
+  readonly config?: Record<string, unknown>;
+  readonly auth?: Record<string, unknown>;
+  /** Kept between two processes; made and removed by the caller. */
+  readonly home?: string;
+  readonly args?: readonly string[];
+}
+
+export function temporaryHome(): { readonly path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), 'moltbot-primary-'));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** The built primary as users run it: a process of its own, ports chosen by the system, the embedded database. */
+export async function startPrimary(options: PrimaryOptions = {}): Promise<PrimaryProcess> {
+  const own = options.home === undefined ? temporaryHome() : undefined;
+  const home = options.home ?? (own as { path: string }).path;
+  const config = {
+    ...options.config,
+    server: { port: 0, metrics_port: 0, ...(options.config?.['server'] as object | undefined) },
+    discovery: { local_servers: false },
+  };
+  writeFileSync(join(home, 'config.yml'), JSON.stringify(config));
+  if (options.auth !== undefined) writeFileSync(join(home, 'auth.json'), JSON.stringify(options.auth), { mode: 0o600 });
+  const child = fork(ENTRY, [...(options.args ?? [])], {
+    env: { ...process.env, MOLTBOT_HOME: home },
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    execArgv: [],
+  });
+  let output = '';
+  child.stdout?.on('data', (text: Buffer) => (output += text.toString()));
+  child.stderr?.on('data', (text: Buffer) => (output += text.toString()));
+  const exited = once(child, 'exit');
+  const ended = exited.then(([code]) => {
+    throw new Error(`the primary ended with ${String(code)}:\n${output}`);
+  });
+  ended.catch(() => undefined);
+  const cleanUp = (): void => own?.remove();
+  const ready = await Promise.race([once(child, 'message'), ended]).catch((error: unknown) => {
+    cleanUp();
+    throw error;
+  });
+  const { port, metricsPort } = ready[0] as { readonly port: number; readonly metricsPort: number };
+  return {
+    child,
+    home,
+    url: `http://127.0.0.1:${port}`,
+    opsUrl: `http://127.0.0.1:${metricsPort}`,
+    output: () => output,
+    async stop() {
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill('SIGTERM');
+        await exited;
+      }
+      cleanUp();
+      return child.exitCode;
+    },
+    async kill() {
+      child.kill('SIGKILL');
+      await exited;
+      cleanUp();
+    },
+  };
+}
