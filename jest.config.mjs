@@ -1,8 +1,9 @@
 /** One run over the whole house: unit tests read the sources, end-to-end tests start the built apps. */
 export default {
   testEnvironment: 'node',
-  // Workspace packages resolve to their sources ("source" in each package's exports).
-  testEnvironmentOptions: { customExportConditions: ['source', 'node', 'import', 'default'] },
+  // Workspace packages resolve to their sources ("source" in each package's exports). Jest adds import or require itself:
+  // with both, a CommonJS package is handed the ESM half of its dependency (pg and pg-pool).
+  testEnvironmentOptions: { customExportConditions: ['source', 'node'] },
   roots: ['<rootDir>/packages', '<rootDir>/apps'],
   testMatch: ['**/src/**/*.test.ts', '**/test/**/*.test.ts'],
   modulePathIgnorePatterns: ['/dist/'],

@@ -172,6 +172,12 @@ export const ERRORS = {
     title: 'The database was changed by a newer version of MoltBot',
     action: 'Start that version or a later one, or set `storage.url` to another database.',
   },
+  queue_unavailable: {
+    http: 503,
+    retryable: true,
+    title: 'The job queue does not answer',
+    action: 'Check `queue.url`; the server keeps trying.',
+  },
   shutting_down: {
     http: 503,
     retryable: true,

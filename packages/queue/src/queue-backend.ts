@@ -1,0 +1,22 @@
+import type { Processor, Queue, Worker, WorkerOptions } from 'bullmq';
+
+/** What a job carries in the queue. */
+export interface JobEnvelope {
+  readonly payload: unknown;
+  readonly traceparent?: string;
+}
+
+export type BullQueue = Queue<JobEnvelope, unknown>;
+export type BullWorker = Worker<JobEnvelope, unknown>;
+export type BullProcessor = Processor<JobEnvelope, unknown>;
+
+/** Redis or PostgreSQL, as BullMQ is set up on it. */
+export interface QueueBackend {
+  readonly kind: 'redis' | 'postgres';
+  /** Brings what is stored up to date; may be called again after a failure. */
+  prepare(): Promise<void>;
+  openQueue(name: string): BullQueue;
+  openWorker(name: string, processor: BullProcessor, options: Omit<WorkerOptions, 'connection'>): BullWorker;
+  /** Cuts what is still connected. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,71 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestServer } from './test-server.js';
+
+const MISSING =
+  'These tests need the program redis-server: run `apt-get install redis-server` (or brew install redis).';
+const READY_WITHIN_MS = 10_000;
+
+/** A redis-server of our own on a free port of 127.0.0.1, with an append-only file, so that jobs survive its restart. */
+export async function startRedisServer(): Promise<TestServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'moltbot-redis-'));
+  const port = await freePort();
+  let server: ChildProcess | undefined;
+
+  async function up(): Promise<void> {
+    const started = spawn(
+      'redis-server',
+      ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'yes'],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    server = started;
+    await new Promise<void>((resolve, reject) => {
+      let output = '';
+      const timer = setTimeout(() => {
+        reject(new Error(`redis-server did not start: ${output}`));
+      }, READY_WITHIN_MS);
+      started.once('error', (error: NodeJS.ErrnoException) => {
+        clearTimeout(timer);
+        reject(error.code === 'ENOENT' ? new Error(MISSING) : error);
+      });
+      started.stdout?.on('data', (chunk: Buffer) => {
+        output += chunk.toString();
+        if (!output.includes('Ready to accept connections')) return;
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  async function down(): Promise<void> {
+    if (server === undefined || server.exitCode !== null || server.signalCode !== null) return;
+    const gone = once(server, 'exit');
+    server.kill('SIGTERM');
+    await gone;
+  }
+
+  await up();
+  return {
+    connection: { url: `redis://127.0.0.1:${port}` },
+    up,
+    down,
+    remove: async () => {
+      await down();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  probe.listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, 'close');
+  return port;
+}
