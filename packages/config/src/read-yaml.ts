@@ -1,4 +1,5 @@
 import {
+  type Alias,
   type Document,
   isAlias,
   isMap,
@@ -98,6 +99,7 @@ class TreeReader {
   readonly #place: Place;
   #nodes = 0;
   #aliases = 0;
+  readonly #resolving = new Set<Node>();
 
   constructor(options: { document: Document.Parsed; file: string; place: Place }) {
     this.#document = options.document;
@@ -113,11 +115,7 @@ class TreeReader {
     }
     if (node === null || node === undefined) return null;
     if (isScalar(node)) return node.value;
-    if (isAlias(node)) {
-      this.#aliases += 1;
-      if (this.#aliases > MAX_ALIASES) return this.#refuse(node, path, `more than ${MAX_ALIASES} aliases`);
-      return this.read(node.resolve(this.#document), path);
-    }
+    if (isAlias(node)) return this.#alias(node, path);
     if (isMap(node)) return this.#mapping(node, path);
     if (isSeq(node)) {
       return node.items.map((item, index) => {
@@ -127,6 +125,18 @@ class TreeReader {
       });
     }
     return this.#refuse(node, path, 'expected text, a number, a list or a mapping');
+  }
+
+  #alias(node: Alias, path: SettingPath): unknown {
+    this.#aliases += 1;
+    if (this.#aliases > MAX_ALIASES) return this.#refuse(node, path, `more than ${MAX_ALIASES} aliases`);
+    const target = node.resolve(this.#document);
+    if (target === undefined) return this.#refuse(node, path, YAML_MISTAKES.BAD_ALIAS);
+    if (this.#resolving.has(target)) return this.#refuse(node, path, 'this alias stands inside what it names');
+    this.#resolving.add(target);
+    const value = this.read(target, path);
+    this.#resolving.delete(target);
+    return value;
   }
 
   #mapping(node: YAMLMap, path: SettingPath): unknown {

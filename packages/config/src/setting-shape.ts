@@ -79,7 +79,11 @@ export function shapeOf(schema: z.core.$ZodType): SettingShape {
     const fields = Object.entries(inner.shape);
     return { node: 'object', description, fields: new Map(fields.map(([name, field]) => [name, shapeOf(field)])) };
   }
-  if (inner instanceof z.ZodRecord) return { node: 'record', description, entry: shapeOf(inner.def.valueType) };
+  if (inner instanceof z.ZodRecord) {
+    const entry = shapeOf(inner.def.valueType);
+    const described = entry.description === '' ? { ...entry, description } : entry;
+    return { node: 'record', description, entry: entry.node === 'leaf' ? described : entry };
+  }
   return { node: 'leaf', ...leafKind(inner), description, default: wrapping.default, required: wrapping.required };
 }
 

@@ -8,7 +8,7 @@ export const YAML_MISTAKES: Readonly<Record<YAMLError['code'], string>> = {
   BAD_COLLECTION_TYPE: 'the tag does not fit what follows it',
   BAD_DIRECTIVE: 'this line begins with %, which YAML keeps for directives; put the text in quotes',
   BAD_DQ_ESCAPE: 'unknown escape in double quotes; single quotes take backslashes as they are',
-  BAD_INDENT: 'the indentation does not fit the lines above',
+  BAD_INDENT: 'the indentation does not fit the lines above, or a bracket is not closed',
   BAD_PROP_ORDER: 'an anchor or a tag stands in the wrong place',
   BAD_SCALAR_START: 'text that begins with this character needs quotes',
   BLOCK_AS_IMPLICIT_KEY: 'two keys on one line; text that holds ": " needs quotes',
