@@ -21,7 +21,9 @@ export async function greet(options: {
   const demo = chain[0]?.startsWith('demo:') === true;
   if (demo) output.line(`  ${output.style('yellow', messages.simulated)}`);
   for (const server of await localServers(config, url)) {
-    output.line(`  ${output.style('cyan', messages.localServer(server.provider, server.baseUrl, server.models.slice(0, 5).join(', ')))}`);
+    output.line(
+      `  ${output.style('cyan', messages.localServer(server.provider, server.baseUrl, server.models.slice(0, 5).join(', ')))}`,
+    );
     const model = server.models[0];
     if (demo && model !== undefined) output.line(`    ${messages.useLocalServer(`${server.provider}:${model}`)}`);
   }
@@ -34,7 +36,11 @@ async function localServers(config: LoadedConfig, ownUrl: string): Promise<reado
   if (!config.settings.discovery.local_servers) return [];
   const client = createUpstreamClient({ maxConnections: 8 });
   try {
-    return await findLocalServers({ client, skipPorts: [Number(new URL(ownUrl).port)], signal: AbortSignal.timeout(2_000) });
+    return await findLocalServers({
+      client,
+      skipPorts: [Number(new URL(ownUrl).port)],
+      signal: AbortSignal.timeout(2_000),
+    });
   } finally {
     await client.close();
   }

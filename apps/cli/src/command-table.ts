@@ -85,7 +85,11 @@ export const COMMANDS: readonly CommandRow[] = [
     options: [{ flags: '--origin', key: 'origin' }],
     load: async () => (await import('./commands/config.js')).configShow,
   },
-  { name: 'config validate', key: 'configValidate', load: async () => (await import('./commands/config.js')).configValidate },
+  {
+    name: 'config validate',
+    key: 'configValidate',
+    load: async () => (await import('./commands/config.js')).configValidate,
+  },
   {
     name: 'config set',
     arguments: '<key> <value>',
@@ -93,7 +97,11 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./commands/config.js')).configSet,
   },
   { name: 'config path', key: 'configPath', load: async () => (await import('./commands/config.js')).configPath },
-  { name: 'config example', key: 'configExample', load: async () => (await import('./commands/config.js')).configExample },
+  {
+    name: 'config example',
+    key: 'configExample',
+    load: async () => (await import('./commands/config.js')).configExample,
+  },
   {
     name: 'keys create',
     arguments: '<name>',

@@ -11,8 +11,6 @@ export interface CommandContext {
   readonly messages: Messages;
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
-  /** Fires on the first Ctrl-C or SIGTERM, for commands that can be cancelled. */
-  readonly signal: AbortSignal;
 }
 
 export type CommandOptions = Readonly<Record<string, string | boolean | undefined>>;

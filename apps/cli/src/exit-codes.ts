@@ -18,7 +18,11 @@ export class CommandError extends Error {
   /** A code of the error table, where there is one. */
   readonly code: string | undefined;
 
-  constructor(exit: ExitName, message: string, options: { readonly code?: string | undefined; readonly cause?: unknown } = {}) {
+  constructor(
+    exit: ExitName,
+    message: string,
+    options: { readonly code?: string | undefined; readonly cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.exit = exit;
     this.code = options.code;

@@ -21,7 +21,14 @@ export const start: Command = async ({ options, context }) => {
   let database: EmbeddedPostgres | undefined;
   try {
     database = await startDatabase(config, context);
-    return await supervise({ context, config, flags, lock, warmup: options['warmup'] === true, withWorker: options['worker'] !== false });
+    return await supervise({
+      context,
+      config,
+      flags,
+      lock,
+      warmup: options['warmup'] === true,
+      withWorker: options['worker'] !== false,
+    });
   } finally {
     await database?.stop();
     lock.release();
@@ -35,7 +42,10 @@ function takeHome(context: CommandContext): RunLock {
 }
 
 /** The supervisor has the database, so that it outlives both roles and is prepared once. */
-async function startDatabase(config: LoadedConfig, { paths, output, messages }: CommandContext): Promise<EmbeddedPostgres | undefined> {
+async function startDatabase(
+  config: LoadedConfig,
+  { paths, output, messages }: CommandContext,
+): Promise<EmbeddedPostgres | undefined> {
   if (config.settings.storage.url !== 'embedded') return undefined;
   return startEmbeddedPostgres({
     dataDirectory: join(paths.dataDirectory, 'postgres'),

@@ -33,7 +33,11 @@ export const status: Command = async ({ context }) => {
   return primary.ready ? 'ok' : 'failed';
 };
 
-function describe({ output, messages }: CommandContext, role: 'primary' | 'worker', { reachable, ready, url }: RoleStatus): string {
+function describe(
+  { output, messages }: CommandContext,
+  role: 'primary' | 'worker',
+  { reachable, ready, url }: RoleStatus,
+): string {
   const word = reachable ? (ready ? messages.stateReady : messages.stateNotReady) : messages.stateDown;
   const style = ready ? 'green' : reachable ? 'yellow' : 'red';
   return `${role.padEnd(8)} ${output.style(style, word)}  ${output.style('dim', url)}`;

@@ -3,7 +3,13 @@ import { isReady, type Role, type RoleReady } from './role-process.js';
 
 export type RoleEvent =
   | { readonly type: 'ready'; readonly role: Role; readonly ready: RoleReady; readonly restarted: boolean }
-  | { readonly type: 'died'; readonly role: Role; readonly code: number | null; readonly signal: NodeJS.Signals | null; readonly restartInMs: number }
+  | {
+      readonly type: 'died';
+      readonly role: Role;
+      readonly code: number | null;
+      readonly signal: NodeJS.Signals | null;
+      readonly restartInMs: number;
+    }
   /** Ended before it was ever ready: a mistake that a restart does not mend. */
   | { readonly type: 'refused'; readonly role: Role; readonly code: number | null };
 
@@ -32,7 +38,13 @@ export class SupervisedRole {
 
   constructor(options: SupervisedRoleOptions) {
     this.role = options.role;
-    this.#options = { firstRestartMs: 500, maxRestartMs: 10_000, stableAfterMs: 60_000, now: () => performance.now(), ...options };
+    this.#options = {
+      firstRestartMs: 500,
+      maxRestartMs: 10_000,
+      stableAfterMs: 60_000,
+      now: () => performance.now(),
+      ...options,
+    };
     this.#waitMs = this.#options.firstRestartMs;
   }
 

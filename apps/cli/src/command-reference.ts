@@ -1,0 +1,24 @@
+import { COMMANDS } from './command-table.js';
+import { EXIT_CODES } from './exit-codes.js';
+import { en } from './messages/en.js';
+
+/** The commands and exit codes as Markdown, for docs/cli.md. */
+export function commandReferenceMarkdown(): string {
+  const commands = COMMANDS.map(({ name, arguments: args, key, options = [] }) => {
+    const rows = options.map(({ flags, key: option }) => `- \`${flags}\`: ${en.options[option] ?? ''}`);
+    const usage = ['moltbot', name, args].filter(Boolean).join(' ');
+    return [`### \`${usage}\``, '', `${en.commands[key]}.`, ...(rows.length > 0 ? ['', ...rows] : [])].join('\n');
+  });
+  const exits = Object.values(EXIT_CODES).map(({ code, meaning }) => `| ${code} | ${meaning} |`);
+  return [
+    '## Commands',
+    '',
+    commands.join('\n\n'),
+    '',
+    '## Exit codes',
+    '',
+    '| code | meaning |',
+    '| --- | --- |',
+    ...exits,
+  ].join('\n');
+}
