@@ -14,6 +14,8 @@ export interface CrossCheckContext {
   readonly settings: Settings;
   /** Where the value was set, or what it stands in. */
   readonly originAt: (path: SettingPath) => Origin;
+  /** Whether somebody set the value itself. */
+  readonly isSet: (path: SettingPath) => boolean;
 }
 
 export interface CrossCheckResult {
@@ -154,6 +156,6 @@ function checkPorts(context: CrossCheckContext): readonly ConfigProblem[] {
   const { port, metrics_port } = context.settings.server;
   if (port !== metrics_port || port === 0) return [];
   const metrics = ['server', 'metrics_port'];
-  const path = context.originAt(metrics).kind === 'default' ? ['server', 'port'] : metrics;
+  const path = context.isSet(metrics) ? metrics : ['server', 'port'];
   return [conflict(path, `\`server.port\` and \`server.metrics_port\` are both ${port}; they must differ`, context)];
 }

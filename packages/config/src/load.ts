@@ -99,7 +99,11 @@ export function parseSettings(options: {
 
   const merged = new LayeredTree({ tree: read, file, overrides });
   const settings = settled(parseKnown(merged.value), settingsShape()) as Settings;
-  const crossChecked = crossCheck({ settings, originAt: (path) => merged.originAt(path) });
+  const crossChecked = crossCheck({
+    settings,
+    originAt: (path) => merged.originAt(path),
+    isSet: (path) => merged.originOf(path).kind !== 'default',
+  });
   const all = [...problems, ...crossChecked.problems];
   if (all.length > 0) throw new ConfigError(all);
   return {

@@ -56,11 +56,18 @@ export function overridesFromEnvironment(env: Environment): {
     const value = fromText(env[variable] ?? '', setting.leaf);
     return [{ path: setting.path, value, origin: { kind: 'environment', variable } as const }];
   });
-  const candidates = [...known.keys(), ...OTHER_VARIABLES];
+  const candidates = [...known.keys(), ...OTHER_VARIABLES].map(withoutPrefix);
   const unknown = names
     .filter((name) => !known.has(name) && !OTHER_VARIABLES.includes(name))
-    .map((variable) => ({ variable, nearest: nearest(variable, candidates) }));
+    .map((variable) => {
+      const near = nearest(withoutPrefix(variable), candidates);
+      return { variable, nearest: near === undefined ? undefined : PREFIX + near };
+    });
   return { overrides, unknown };
+}
+
+function withoutPrefix(variable: string): string {
+  return variable.slice(PREFIX.length);
 }
 
 const BOOLEANS: Readonly<Record<string, boolean>> = {
