@@ -1,5 +1,7 @@
 import { toTokens } from './tokens.js';
 
+/** Longest answer, in tokens, whatever is asked for. */
+const MAX_TOKENS = 20_000;
 /** Longest part of a question that is repeated, in characters. */
 const ECHO_LENGTH = 60;
 
@@ -49,10 +51,11 @@ export function demoTokens(question: string, length?: number): readonly string[]
   const opening = echo === '' ? language.nothingAsked : language.asked(echo);
   const tokens = [...toTokens(opening), ...language.sentences.flatMap(toTokens)];
   if (length === undefined) return tokens;
-  for (let number = language.sentences.length + 2; tokens.length < length; number += 1) {
+  const wanted = Math.min(length, MAX_TOKENS);
+  for (let number = language.sentences.length + 2; tokens.length < wanted; number += 1) {
     tokens.push(...toTokens(language.filler(number)));
   }
-  return tokens.slice(0, length);
+  return tokens.slice(0, wanted);
 }
 
 function shorten(question: string): string {

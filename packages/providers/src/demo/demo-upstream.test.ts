@@ -165,6 +165,13 @@ describe('bad input', () => {
     for (const row of demoDirectives) expect(body.error.message).toContain(row.example);
   });
 
+  it('does not repeat a name without end, or write without end', async () => {
+    const { body, response } = await chat.answer({ model: `assistant,${'x'.repeat(100_000)}` });
+    expect([response.status, body.error.message.length < 2_000]).toEqual([404, true]);
+    const long = await chat.answer({ model: 'tokens=9999999' });
+    expect(long.body.usage.completion_tokens).toBe(20_000);
+  });
+
   it('gets a typed error for bodies that are no request', async () => {
     const send = async (body: string) =>
       (await fetch(`${demo.baseUrl}/chat/completions`, { method: 'POST', body })).status;
@@ -172,7 +179,7 @@ describe('bad input', () => {
     expect(await send('[]')).toBe(400);
     expect(await send('{"model":"assistant"}')).toBe(400);
     expect(await send('{"model":7,"messages":[]}')).toBe(400);
-    expect(await send(' '.repeat(32 * 1_024 * 1_024 + 1))).toBe(413);
+    expect(await send(' '.repeat(40 * 1_024 * 1_024))).toBe(413);
     expect((await fetch(`${demo.baseUrl}/nothing`)).status).toBe(404);
   });
 });

@@ -121,7 +121,7 @@ const TABLE = {
     effect: 'shape',
     does: 'time between two tokens of a stream (5ms where not given)',
   },
-  tokens: { value: 'count', example: 'tokens=120', effect: 'shape', does: 'length of the answer' },
+  tokens: { value: 'count', example: 'tokens=120', effect: 'shape', does: 'length of the answer (20,000 at most)' },
   reasoning: {
     value: 'count',
     example: 'reasoning=20',
@@ -159,6 +159,9 @@ export const demoDirectives: readonly {
   does: row.does,
 }));
 
+/** As long as any model's name may be. */
+const MAX_NAME_LENGTH = 256;
+
 /** How each kind of value is written; nothing after a flag. */
 const PATTERNS: Readonly<Record<ValueKind, RegExp>> = {
   flag: /^(?!)/,
@@ -178,6 +181,7 @@ export type ParsedDemoModel =
  * before them: `status=503`, `backup,cut=40,rate=20ms`.
  */
 export function parseDemoModel(model: string): ParsedDemoModel {
+  if (model.length > MAX_NAME_LENGTH) return { ok: false, message: unknownMessage(model, model) };
   if (/^assistant(-[\w.-]+)?$/.test(model)) return { ok: true, directives: {} };
   const items = model.split(',');
   const [first] = items;
@@ -191,7 +195,7 @@ export function parseDemoModel(model: string): ParsedDemoModel {
     if (value === undefined) {
       return {
         ok: false,
-        message: `The demo model \`${model}\` has a directive it can't read: \`${item}\`. It is written \`${TABLE[name].example}\`.`,
+        message: `The demo model \`${short(model)}\` has a directive it can't read: \`${short(item)}\`. It is written \`${TABLE[name].example}\`.`,
       };
     }
     directives[name] = value;
@@ -226,7 +230,11 @@ function parseDuration(text: string): number | undefined {
   return ms <= 3_600_000 ? ms : undefined;
 }
 
+function short(text: string): string {
+  return text.length <= MAX_NAME_LENGTH ? text : `${text.slice(0, 60)}…`;
+}
+
 function unknownMessage(model: string, name: string): string {
   const known = demoDirectives.map((row) => row.example).join(', ');
-  return `The demo has no model \`${model}\`: \`${name}\` is no directive. It has \`assistant\`, and names made of: ${known}.`;
+  return `The demo has no model \`${short(model)}\`: \`${short(name)}\` is no directive. It has \`assistant\`, and names made of: ${known}.`;
 }

@@ -22,7 +22,7 @@ const FINISH_REASONS: Record<FinishReason, string> = {
   other: 'OTHER',
 };
 
-/** google.rpc.Code names by HTTP status. */
+/** google.rpc.Code names by HTTP status; others are none of Google's and say only their number. */
 const ERROR_STATUS: Readonly<Record<number, string>> = {
   400: 'INVALID_ARGUMENT',
   401: 'UNAUTHENTICATED',
@@ -128,8 +128,8 @@ function answer(context: EmitContext, parts: readonly ContentPart[], end: Answer
 }
 
 function errorBody(error: EmittedError): JsonObject {
-  const status = ERROR_STATUS[error.status] ?? (error.status >= 500 ? 'INTERNAL' : 'FAILED_PRECONDITION');
-  return { error: { code: error.status, message: error.message, status: error.code ?? error.type ?? status } };
+  const status = error.code ?? error.type ?? ERROR_STATUS[error.status];
+  return { error: { code: error.status, message: error.message, ...(status === undefined ? {} : { status }) } };
 }
 
 function turns(body: JsonObject): readonly Turn[] {
