@@ -23,7 +23,10 @@ const KIND_OF_CODE: Readonly<Record<string, FailureKind>> = {
   compaction_unavailable: 'overloaded',
 };
 
-/** `error.type`. `invalid_request_error` is not here: it comes with other statuses too, and then the status says more. */
+/**
+ * `error.type`. `invalid_request_error` is not here: it comes with other statuses too, and then the status says more; so it does
+ * with `api_error`, which counts only within a stream.
+ */
 const KIND_OF_TYPE: Readonly<Record<string, FailureKind>> = {
   authentication_error: 'credential-rejected',
   permission_error: 'credential-rejected',
@@ -47,7 +50,8 @@ const CALLER_FAULTS: ReadonlySet<FailureKind> = new Set(['invalid-request', 'con
 export function fromError(response: ErrorResponse): ProviderError {
   const { status, headers, body, now } = response;
   const error = readError(parseJson(body.toString('utf8')));
-  const kind = kindOf(error) ?? failureOfStatus(status);
+  const vague = detailOf(error) === undefined && readText(error?.['type']) === 'api_error';
+  const kind = (vague ? undefined : kindOf(error)) ?? failureOfStatus(status);
   return new ProviderError(kind, `The provider answered with status ${status}.`, {
     status,
     providerCode: codeOf(error),

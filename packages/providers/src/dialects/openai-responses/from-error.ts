@@ -52,8 +52,11 @@ const KINDS: ReadonlyMap<string, FailureKind> = new Map([
   ['vector_store_timeout', 'server-error'],
 ]);
 
-/** `invalid_request_error` is the type of a rejected key and of an unknown model too: there the status says more. */
-const VAGUE = new Set(['invalid_request_error']);
+/**
+ * `invalid_request_error` is the type of a rejected key and of an unknown model too, `server_error` that of a 503: there the
+ * status says more.
+ */
+const VAGUE = new Set(['invalid_request_error', 'server_error', 'internal_error']);
 
 const CALLERS_FAULTS: ReadonlySet<FailureKind> = new Set(['invalid-request', 'context-too-long', 'content-filtered']);
 
@@ -80,7 +83,7 @@ export function toProviderError(error: JsonObject | undefined, context: ErrorCon
   const type = readText(error?.['type']);
   const kind = kindOf(code, type, context);
   const callersFault = CALLERS_FAULTS.has(kind);
-  return new ProviderError(kind, `OpenAI answered with ${code ?? type ?? `status ${status}`}.`, {
+  return new ProviderError(kind, `OpenAI answered with ${(code ?? type)?.slice(0, 100) ?? `status ${status}`}.`, {
     status,
     providerCode: code ?? type,
     param: callersFault ? readText(error?.['param']) : undefined,

@@ -17,6 +17,7 @@ import {
 } from './exchange.js';
 
 const TEXT = 'Grüße 世界 🌍\n\n"quoted" \\ back, data: x';
+const SEAL = 'c2VhbA==';
 const CALLS = [
   { id: 'call_a1', name: 'weather', arguments: ['{"city":', '"Köln"', ',"days":2}'] },
   { id: 'call_b2', name: 'time', arguments: ['{"zone":"UTC"', '}'] },
@@ -124,20 +125,23 @@ export function describeAnswers(wire: ChatWire, { exchange }: Exchanges): void {
 
   if (traits.seal !== undefined) {
     const kind = traits.seal;
-    it(`keeps the ${kind} seal of reasoning`, async () => {
-      const seal = { type: 'reasoning-seal', choice: 0, [kind]: 'c2VhbA==' } as const;
+    it(`keeps the ${kind} seal of reasoning, and gives it back to its vendor`, async () => {
       const parts = [
         { type: 'reasoning-delta', choice: 0, text: 'Thinking.' } as const,
-        seal,
+        { type: 'reasoning-seal', choice: 0, [kind]: SEAL } as const,
         { type: 'text-delta', choice: 0, text: 'Done.' } as const,
       ];
       const stream = await streamed({ parts });
       const sealed = stream.parts.flatMap((part) => (part.type === 'reasoning-seal' ? [part[kind]] : []));
-      expect(sealed).toEqual(['c2VhbA==']);
-      const one = await whole({ parts });
-      expect(one.answer.content.flatMap((part) => (part.type === 'reasoning' ? [part[kind]] : []))).toContain(
-        'c2VhbA==',
+      expect(sealed).toEqual([expect.stringContaining(SEAL)]);
+      const { answer } = await whole({ parts });
+      expect(answer.content.some((part) => part.type === 'reasoning' && part[kind]?.includes(SEAL) === true)).toBe(
+        true,
       );
+      const { messages } = ask('And then?');
+      const again = ask('', { messages: [...messages, { role: 'assistant', content: answer.content }, ...messages] });
+      const { seen } = await exchange({ type: 'answer' }, turnOf(again));
+      expect(seen.raw.toString('utf8')).toContain(`"${SEAL}"`);
     });
   }
 

@@ -75,5 +75,6 @@ export function describeErrors(wire: ChatWire, { exchange }: Exchanges): void {
     const error = await failed({ status: 400, error: { message: 'x'.repeat(500_000), type: 'y'.repeat(500_000) } });
     expect(error.callerMessage?.length ?? 0).toBeLessThanOrEqual(2_000);
     expect(error.providerCode?.length ?? 0).toBeLessThanOrEqual(100);
+    expect(error.message.length).toBeLessThan(300);
   });
 }
