@@ -103,7 +103,12 @@ export function poolConfig(options: Omit<DatabaseOptions, 'onError'>): pg.PoolCo
 function connectionConfig(connection: DatabaseConnection): pg.PoolConfig {
   if ('url' in connection) return { connectionString: connection.url.reveal() };
   const { password, ...rest } = connection;
-  return { ...rest, ...(password === undefined ? {} : { password: password.reveal() }) };
+  return {
+    ...rest,
+    ...(password === undefined ? {} : { password: password.reveal() }),
+    // What the ledger was told is written has to outlive a killed server; see docs/decisions.
+    options: '-c synchronous_commit=on',
+  };
 }
 
 /** The same place as one postgres:// URL, as libpq and pg read it (`host` in the query may be a socket's folder). */

@@ -134,7 +134,7 @@ export function createUsageLedger(options: UsageLedgerOptions): UsageLedger {
     }
   }
 
-  /** One row that the database can't hold (a NUL in a name, a count beyond bigint) must not keep back the others: halve. */
+  /** One row that the database can't hold (a NUL in a name, a count beyond bigint) must not hold up the others: halve. */
   async function writeBatch(
     kind: Kind,
     batch: readonly (AttemptRecord | RequestRecord)[],
@@ -144,11 +144,24 @@ export function createUsageLedger(options: UsageLedgerOptions): UsageLedger {
       return { saved: batch.length, refused: 0 };
     } catch (error) {
       if (!isValueError(error)) throw error;
-      if (batch.length === 1) return { saved: 0, refused: 1 };
+      if (batch.length === 1) return writeCleaned(kind, batch[0] as AttemptRecord | RequestRecord);
       const middle = batch.length >> 1;
       const left = await writeBatch(kind, batch.slice(0, middle));
       const right = await writeBatch(kind, batch.slice(middle));
       return { saved: left.saved + right.saved, refused: left.refused + right.refused };
+    }
+  }
+
+  async function writeCleaned(
+    kind: Kind,
+    row: AttemptRecord | RequestRecord,
+  ): Promise<{ saved: number; refused: number }> {
+    try {
+      await db.run(LEDGER_STATEMENTS[kind], [JSON.stringify([withStorableText(row)])]);
+      return { saved: 1, refused: 0 };
+    } catch (error) {
+      if (!isValueError(error)) throw error;
+      return { saved: 0, refused: 1 };
     }
   }
 
@@ -178,6 +191,15 @@ export function createUsageLedger(options: UsageLedgerOptions): UsageLedger {
     stats: () => ({ buffered, written, dropped, failedFlushes }),
     close,
   };
+}
+
+/** NUL and half surrogate pairs, which a caller may put into a model's name, are no text for PostgreSQL. */
+function withStorableText(row: AttemptRecord | RequestRecord): object {
+  const entries = Object.entries(row).map(([key, value]: [string, unknown]) => [
+    key,
+    typeof value === 'string' ? value.toWellFormed().replaceAll('\0', '\ufffd') : value,
+  ]);
+  return Object.fromEntries(entries) as object;
 }
 
 function pause(ms: number): Promise<void> {

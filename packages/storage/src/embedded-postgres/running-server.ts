@@ -24,6 +24,8 @@ export interface EnsureServerOptions {
   readonly base: string;
   readonly user: ServerUser | undefined;
   readonly readyTimeoutMs: number;
+  /** A living server that answers nothing for this long is replaced. */
+  readonly silentTimeoutMs: number;
   readonly onPreparing: (directory: string) => void;
   readonly onElsewhere: (directory: string) => void;
   /** A server started here ended. */
@@ -32,8 +34,6 @@ export interface EnsureServerOptions {
 
 const DATABASE = 'moltbot';
 const PROBE_TIMEOUT_MS = 2_000;
-/** A living server that answers nothing for this long is replaced. */
-const SILENT_TIMEOUT_MS = 10_000;
 const ORPHANS_TIMEOUT_MS = 5_000;
 
 /** Joins the server that runs on this folder, or starts one. Called under the start lock. @throws MoltbotError `storage_unavailable` */
@@ -42,7 +42,7 @@ export async function ensureServer(options: EnsureServerOptions): Promise<Runnin
   const { directories, movedElsewhere } = placeServer({ base, user });
   if (movedElsewhere) options.onElsewhere(directories.server);
   const password = process.platform === 'win32' ? serverPassword(directories) : undefined;
-  const running = await joinServer({ directories, password, timeoutMs: options.readyTimeoutMs });
+  const running = await joinServer({ ...options, directories, password });
   if (running !== undefined) return running;
 
   const binaries = await reachableBinaries({ binaries: platformBinaries(), directories, user });
@@ -102,13 +102,15 @@ export function findServer(
   return { identity, listening: { host: file.socketDirectory || file.listenAddress, port: file.port } };
 }
 
-async function joinServer(options: {
-  readonly directories: ServerDirectories;
-  readonly password: Secret | undefined;
-  readonly timeoutMs: number;
-}): Promise<RunningServer | undefined> {
-  const { directories, password } = options;
-  const deadline = Date.now() + options.timeoutMs;
+async function joinServer(
+  options: EnsureServerOptions & {
+    readonly directories: ServerDirectories;
+    readonly password: Secret | undefined;
+  },
+): Promise<RunningServer | undefined> {
+  const { directories, password, silentTimeoutMs, readyTimeoutMs } = options;
+  const probeTimeoutMs = Math.min(PROBE_TIMEOUT_MS, silentTimeoutMs);
+  const deadline = Date.now() + readyTimeoutMs;
   let silentSince = Date.now();
   for (;;) {
     const found = findServer(directories);
@@ -120,8 +122,8 @@ async function joinServer(options: {
       return undefined;
     }
     const connection = connectionTo(found.listening, password);
-    const answer = await probeServer(connection, PROBE_TIMEOUT_MS);
-    if (answer === 'no-database') await createDatabase(connection, options.timeoutMs);
+    const answer = await probeServer(connection, probeTimeoutMs);
+    if (answer === 'no-database') await createDatabase(connection, readyTimeoutMs);
     if (answer === 'ready' || answer === 'no-database') return { identity: found.identity, connection, started: false };
     if (answer === 'forbidden') {
       throw new MoltbotError(
@@ -130,9 +132,11 @@ async function joinServer(options: {
       );
     }
     if (answer !== 'silent') silentSince = Date.now();
-    if (Date.now() - silentSince >= SILENT_TIMEOUT_MS || Date.now() >= deadline) {
+    if (Date.now() - silentSince >= silentTimeoutMs || Date.now() >= deadline) {
       const ours = ownership(directories.data, found.identity.pid) === 'ours';
-      const stop = { server: found.identity, data: directories.data, binaries: undefined, fastTimeoutMs: 3_000 };
+      const patience = Math.min(3_000, silentTimeoutMs);
+      const timeouts = { fastTimeoutMs: patience, immediateTimeoutMs: patience };
+      const stop = { server: found.identity, data: directories.data, binaries: undefined, ...timeouts };
       if (!ours || !(await stopServer(stop))) {
         throw new MoltbotError(
           'storage_unavailable',

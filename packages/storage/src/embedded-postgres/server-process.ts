@@ -16,7 +16,7 @@ const LOG_TAIL_BYTES = 4_096;
 
 /** Small and quick rather than large: one organisation's ledger and queue. Measured in stack.md, section 3. */
 const SETTINGS = {
-  // A crash of the machine may lose the last fraction of a second of rows, never the files' integrity.
+  // A crash loses up to 0.6 s of commits, never the files' integrity. The pools of `openDatabase` turn it on again.
   synchronous_commit: 'off',
   io_method: 'sync',
   shared_buffers: '32MB',
@@ -48,7 +48,9 @@ export function serverArguments(options: {
     options.platform === 'win32'
       ? { listen_addresses: host }
       : { listen_addresses: '', unix_socket_directories: host, unix_socket_permissions: '0700' };
-  const settings = Object.entries({ ...where, port: String(port), ...SETTINGS });
+  // After a crash the whole folder is synced, file by file: 0.3 s where one call for the file system takes 0.07 s.
+  const recovery = options.platform === 'linux' ? { recovery_init_sync_method: 'syncfs' } : {};
+  const settings = Object.entries({ ...where, ...recovery, port: String(port), ...SETTINGS });
   return ['-D', options.data, ...settings.flatMap(([name, value]) => ['-c', `${name}=${value}`])];
 }
 
@@ -139,6 +141,7 @@ export async function stopServer(options: {
   readonly data: string;
   readonly binaries: string | undefined;
   readonly fastTimeoutMs: number;
+  readonly immediateTimeoutMs?: number;
 }): Promise<boolean> {
   const { server } = options;
   if (process.platform === 'win32' && options.binaries !== undefined) {
@@ -150,7 +153,7 @@ export async function stopServer(options: {
   }
   for (const [signal, timeoutMs] of [
     ['SIGINT', options.fastTimeoutMs],
-    ['SIGQUIT', 5_000],
+    ['SIGQUIT', options.immediateTimeoutMs ?? 5_000],
     ['SIGKILL', 2_000],
   ] as const) {
     try {

@@ -16,6 +16,8 @@ export interface EmbeddedPostgresOptions {
   readonly onEvent?: (event: EmbeddedPostgresEvent) => void;
   /** For the server to start and answer. */
   readonly readyTimeoutMs?: number;
+  /** A server that lives but answers nothing for this long is replaced. */
+  readonly silentTimeoutMs?: number;
   /** How often a server that another process started is looked at. */
   readonly watchIntervalMs?: number;
 }
@@ -50,6 +52,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
         base,
         user,
         readyTimeoutMs,
+        silentTimeoutMs: options.silentTimeoutMs ?? 10_000,
         onPreparing: (directory) => onEvent({ type: 'database-preparing', directory }),
         onElsewhere: (directory) => onEvent({ type: 'database-elsewhere', directory }),
         onExit: () => watch !== undefined && lookAfter(),
