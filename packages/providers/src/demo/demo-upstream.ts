@@ -35,7 +35,7 @@ export interface DemoUpstream {
   /** As far as the version: `http://127.0.0.1:40123/v1`. */
   readonly baseUrl: string;
   /** Ends every connection at once. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /**

@@ -31,8 +31,8 @@ export interface RawUpstream {
   readonly origin: string;
   readonly connections: readonly RawConnection[];
   /** Resolves when so many connections have been over. @throws after `timeoutMs` (5 s) */
-  waitForClosed(count: number, timeoutMs?: number): Promise<void>;
-  close(): Promise<void>;
+  readonly waitForClosed: (count: number, timeoutMs?: number) => Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 interface Connection {

@@ -29,16 +29,16 @@ export interface ScriptedUpstreamOptions {
 
 export interface ScriptedUpstream {
   /** As far as the version, no trailing slash. */
-  baseUrl(dialect: Dialect): string;
+  readonly baseUrl: (dialect: Dialect) => string;
   /** In the order of arrival; grows. Requests for lists of models are not in it. */
   readonly requests: readonly RecordedRequest[];
   /** Changes what is done from the next request on (a list starts from its first behaviour). */
-  setScript(script: Script): void;
+  readonly setScript: (script: Script) => void;
   /** Resolves when so many requests have come in whole. @throws after `timeoutMs` (5 s) */
-  waitForRequests(count: number, timeoutMs?: number): Promise<void>;
+  readonly waitForRequests: (count: number, timeoutMs?: number) => Promise<void>;
   /** Resolves with the request when its client has closed before the answer was whole. @throws after `timeoutMs` (5 s) */
-  waitForClose(index: number, timeoutMs?: number): Promise<RecordedRequest>;
-  close(): Promise<void>;
+  readonly waitForClose: (index: number, timeoutMs?: number) => Promise<RecordedRequest>;
+  readonly close: () => Promise<void>;
 }
 
 type Recorded = { -readonly [Key in keyof RecordedRequest]: RecordedRequest[Key] };

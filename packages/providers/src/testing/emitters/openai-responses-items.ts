@@ -104,9 +104,21 @@ export function doneEvents(item: OpenItem): readonly JsonObject[] {
   }
 }
 
-/** The output items of a finished response. */
+/** The output items of a finished response; encrypted reasoning belongs to the reasoning before it. */
 export function toItems(blocks: readonly AnswerBlock[], responseId: string): readonly JsonObject[] {
-  return blocks.map((block, index) => toItem(block, `item_${index}_${responseId}`));
+  const joined: AnswerBlock[] = [];
+  for (const block of blocks) {
+    const last = joined.at(-1);
+    if (block.type === 'reasoning' && block.redacted !== undefined && last?.type === 'reasoning') {
+      joined[joined.length - 1] = { ...last, redacted: block.redacted };
+    } else joined.push(block);
+  }
+  return joined.map((block, index) => toItem(block, itemId(index, responseId)));
+}
+
+/** An item has the same id in its events and in the finished response. */
+export function itemId(index: number, responseId: string): string {
+  return `item_${index}_${responseId}`;
 }
 
 function toItem(block: AnswerBlock, id: string): JsonObject {

@@ -4,7 +4,15 @@ import type { AnswerEnd, ContentPart, DialectEmitter, EmitContext, EventWriter, 
 import { brokenJson, COMMENT_KEEP_ALIVE, eventText } from '../../demo/event-text.js';
 import { contentText, openAiChatEmitter } from '../../demo/openai-chat-emitter.js';
 import { toBlocks } from './answer-blocks.js';
-import { addedEvents, deltaEvents, doneEvents, itemKey, type OpenItem, toItems } from './openai-responses-items.js';
+import {
+  addedEvents,
+  deltaEvents,
+  doneEvents,
+  itemId,
+  itemKey,
+  type OpenItem,
+  toItems,
+} from './openai-responses-items.js';
 
 const INCOMPLETE_REASONS: Partial<Record<FinishReason, string>> = {
   length: 'max_output_tokens',
@@ -55,7 +63,7 @@ function createEventWriter(context: EmitContext): EventWriter {
       let item = items.get(key);
       let added = '';
       if (item === undefined) {
-        item = { key, index: items.size, id: `${key.replace(' ', '_')}_${context.id}`, open: true, parts: [] };
+        item = { key, index: items.size, id: itemId(items.size, context.id), open: true, parts: [] };
         items.set(key, item);
         added = sayAll(addedEvents(item, part));
       }
