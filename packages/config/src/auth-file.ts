@@ -44,6 +44,7 @@ export function parseAuthFile({ text, file }: { text: string; file: string }): r
         issues: parsed.error.issues,
         value: tree.value,
         shape: shapeOfAuthFile(tree.value),
+        mapping: 'an object in { }',
         originAt: (path) => ({ kind: 'file', file, line: tree.lineOf(path) }),
       }),
     );

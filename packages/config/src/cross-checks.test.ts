@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { ConfigError } from './config-problem.js';
+import type { ConfigError } from './config-problem.js';
 import { parseSettings } from './load.js';
 
 const parse = (text: string, env = {}) => parseSettings({ text, file: 'c.yml', env });

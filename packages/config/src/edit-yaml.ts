@@ -65,12 +65,18 @@ function replaceValue(options: { text: string; newline: string; pair: Pair; valu
   if (!isNode(node) || !node.range || isAlias(node)) return undefined;
   if (node.anchor !== undefined || node.tag?.startsWith('!') === true) return undefined;
   const start = node.range[0];
-  if (isNothing(node)) return `${text.slice(0, start).trimEnd()} ${flowText(value)}${text.slice(start)}`;
+  if (isNothing(node)) {
+    const colon = text.slice(0, start).trimEnd();
+    return `${colon} ${flowText(value)}${text.slice(colon.length)}`;
+  }
   if ((isMap(node) || isSeq(node)) && node.flow !== true) {
-    const indent = indentOf(text, start);
-    const lines =
-      Array.isArray(value) && value.length > 0 ? value.map((item) => `- ${flowText(item)}`) : [flowText(value)];
-    return text.slice(0, start) + lines.join(newline + indent) + text.slice(lineEnd(text, endOf(pair)));
+    const end = text.slice(lineEnd(text, endOf(pair)));
+    if (Array.isArray(value) && value.length > 0) {
+      const lines = value.map((item) => `- ${flowText(item)}`);
+      return text.slice(0, start) + lines.join(newline + indentOf(text, start)) + end;
+    }
+    const colon = text.slice(0, start).trimEnd();
+    return colon.endsWith(':') ? `${colon} ${flowText(value)}${end}` : undefined;
   }
   if (isScalar(node) && (node.type === 'BLOCK_LITERAL' || node.type === 'BLOCK_FOLDED')) return undefined;
   return text.slice(0, start) + flowText(value) + text.slice(node.range[1]);

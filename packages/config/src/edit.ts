@@ -101,6 +101,7 @@ function readValue(value: string, shape: SettingShape | undefined, key: string):
   const parsed: unknown = isWrong ? undefined : document.toJS({ maxAliasCount: 0 });
   if (shape?.node === 'leaf' && shape.kind !== 'number' && shape.kind !== 'integer' && shape.kind !== 'boolean') {
     if (shape.kind === 'list') return Array.isArray(parsed) ? parsed : fromText(value, shape);
+    if ((shape.kind === 'duration' || shape.kind === 'size') && typeof parsed === 'number') return parsed;
     const isQuoted = /^\s*["']/.test(value) && typeof parsed === 'string';
     return isQuoted ? parsed : fromText(value, shape);
   }

@@ -11,8 +11,12 @@ export interface IssueContext {
   /** What was parsed. */
   readonly value: unknown;
   readonly shape: SettingShape;
+  /** What a mapping is called in the file's format. */
+  readonly mapping?: string;
   readonly originAt: (path: SettingPath) => Origin;
 }
+
+const YAML_MAPPING = 'a mapping (indented lines of `key: value`)';
 
 /** zod's issues in the words of the file: place, key, what was expected, and the value where it is no secret. */
 export function explainIssues(context: IssueContext): readonly ConfigProblem[] {
@@ -36,7 +40,10 @@ function explain(issue: z.core.$ZodIssue, context: IssueContext): readonly Confi
   // An environment variable or a flag may hold anything; only what stands in the file is repeated.
   const found = context.originAt(path).kind === 'file' && issue.code !== 'invalid_key' ? showFound(path, value) : '';
   const detail =
-    entry + (missing ? 'is missing; ' : '') + expectedBy({ issue, shape, inList: entry !== '', missing }) + found;
+    entry +
+    (missing ? 'is missing; ' : '') +
+    expectedBy({ issue, shape, inList: entry !== '', missing, mapping: context.mapping ?? YAML_MAPPING }) +
+    found;
   return [
     {
       kind: 'bad_value',
@@ -70,8 +77,9 @@ function expectedBy(options: {
   shape: SettingShape | undefined;
   inList: boolean;
   missing: boolean;
+  mapping: string;
 }): string {
-  const { issue, shape, inList, missing } = options;
+  const { issue, shape, inList, missing, mapping } = options;
   if (issue.code === 'invalid_key') return ownWords(issue.issues[0]) ?? 'expected another name';
   const own = ownWords(issue);
   if (own !== undefined) return own;
@@ -80,7 +88,7 @@ function expectedBy(options: {
   if (issue.code === 'too_big' && issue.origin === 'array') return `expected at most ${issue.maximum} entries`;
   const isText = inList || (shape?.node === 'leaf' && shape.kind === 'text');
   if (isText) return missing ? 'expected text' : 'expected text (numbers, true and false need quotes)';
-  return shape?.node === 'leaf' ? shape.expected : 'expected a mapping (indented lines of `key: value`)';
+  return shape?.node === 'leaf' ? shape.expected : `expected ${mapping}`;
 }
 
 function ownWords(issue: z.core.$ZodIssue | undefined): string | undefined {

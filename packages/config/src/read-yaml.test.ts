@@ -75,15 +75,15 @@ describe('readYaml', () => {
     expect(messageOf('a: &a {b: [*a]}')).toBe('c.yml:1: a.b.0.b.0: this alias stands inside what it names');
   });
 
-  it('answers within a second to a megabyte of junk', () => {
+  it('spends less than a second on a megabyte of junk', () => {
     const size = 1_048_576;
     const junk = ['[', '{a: ', '- ', '? ', ': ', '"', '&a ', '!a ', '---\n', '%a\n', ',', 'k: 1\n', '\n'].map((piece) =>
       piece.repeat(size / piece.length),
     );
     for (const text of [...junk, `[${','.repeat(size)}`, 'a'.repeat(size), `a: |\n${' x\n'.repeat(size / 3)}`]) {
-      const start = performance.now();
+      const start = process.cpuUsage();
       read(text);
-      expect(performance.now() - start).toBeLessThan(1_000);
+      expect(process.cpuUsage(start).user).toBeLessThan(1_000_000);
     }
   });
 });
