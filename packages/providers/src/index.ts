@@ -4,7 +4,13 @@ export { type DemoDirectiveName, demoDirectives } from './demo/directives.js';
 export { demoDirectivesMarkdown } from './demo/directives-markdown.js';
 export type { AnswerContext, DialectDoor, DoorError, StreamWriter } from './dialect-door.js';
 export { FAILURE_KINDS, type FailureKind, ProviderError, type ProviderErrorOptions } from './failure.js';
+export { FAILURE_TABLE, failureTableMarkdown, type FailureRow } from './router/classify.js';
 export type { EmbedCall, EngineCall, FailoverEngine } from './router/engine.js';
+export {
+  createFailoverEngine,
+  type FailoverEngineOptions,
+  type RunningFailoverEngine,
+} from './router/failover-engine.js';
 export type { ListedModel, ModelRouter, Selection } from './router/model-router.js';
 export type { RouterObserver } from './router/observer.js';
 export type { Served, ServedAnswer, ServedFrame, ServedStream, StreamResult } from './router/served.js';

@@ -59,4 +59,6 @@ export interface ChainPlan {
   readonly timeouts: Timeouts;
   /** Asked when a provider refuses the content. */
   readonly policyChain: string | undefined;
+  /** The plan of `policyChain`, made when it is needed; `undefined` where the chain is not there any more. */
+  readonly policyPlan?: (() => ChainPlan | undefined) | undefined;
 }

@@ -20,9 +20,7 @@ export interface FailoverEngine {
     Served & { readonly bytes: Buffer; readonly usage: Usage | undefined; readonly costMicros: number | undefined }
   >;
   /** Counts with the first target of the chain that can count; estimates (characters / 4) where none can. */
-  countTokens(
-    options: EngineCall,
-  ): Promise<{
+  countTokens(options: EngineCall): Promise<{
     readonly inputTokens: number;
     readonly source: 'provider' | 'estimated';
     readonly served: Served | undefined;
@@ -34,6 +32,10 @@ export interface EngineCall {
   readonly plan: ChainPlan;
   /** Fires when the caller goes away. */
   readonly signal: AbortSignal;
+  /** Caller's headers that go along where caller and target speak the same dialect (`anthropic-beta`), lower case. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Whether the caller's surface has an event that takes back text already shown (`segment.replaces`). */
+  readonly replaceable?: boolean | undefined;
 }
 
 export interface EmbedCall {

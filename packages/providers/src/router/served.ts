@@ -19,6 +19,8 @@ export interface ServedAnswer extends Served {
   readonly answer: WholeAnswer;
   /** Whether `answer.bytes` are in the caller's dialect and may be passed as they are. */
   readonly sameDialect: boolean;
+  /** As the provider reported it, else estimated. */
+  readonly usage: Usage | undefined;
   readonly costMicros: number | undefined;
 }
 
@@ -41,7 +43,13 @@ export interface ServedFrame {
   readonly parts: readonly StreamPart[];
   /** Set on the first frame that another model wrote: what follows continues the text so far. */
   readonly segment?:
-    | { readonly model: Model; readonly rung: 'prefill' | 'continue' | 'anew'; readonly reason: string }
+    | {
+        readonly model: Model;
+        readonly rung: 'prefill' | 'continue' | 'anew';
+        readonly reason: string;
+        /** The text shown so far is void: this segment says the whole answer again. Only where `EngineCall.replaceable`. */
+        readonly replaces: boolean;
+      }
     | undefined;
 }
 

@@ -1,0 +1,252 @@
+import { MoltbotError, type StreamPart, type Usage } from '@moltbot/contracts';
+import { type FailureKind, ProviderError } from '../failure.js';
+import type { Frame } from '../wire.js';
+import type { ChainRun } from './chain-run.js';
+import { FAILURE_TABLE } from './classify.js';
+import type { EngineCall } from './engine.js';
+import type { OpenStream } from './open-stream.js';
+import { addUsage, costMicros } from './price.js';
+import { type Rescued, rescue } from './rescue.js';
+import type { Seam } from './seam.js';
+import type { Served, ServedFrame, ServedStream, StreamResult } from './served.js';
+
+export interface AnswerStreamOptions {
+  readonly run: ChainRun;
+  readonly options: EngineCall;
+  /** Its first content is there. */
+  readonly first: OpenStream;
+}
+
+type Step = IteratorResult<ServedFrame, undefined>;
+
+const OVER: Step = { done: true, value: undefined };
+
+/**
+ * A committed answer as it is read: the first model's frames, and, where that breaks off, those of the models that go on with
+ * it. Ends only when the answer is whole; every other end is thrown.
+ */
+export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, AsyncIterator<ServedFrame, undefined> {
+  readonly model: ServedStream['model'];
+  readonly credential: string;
+  readonly attempts: Served['attempts'];
+  readonly fallback: Served['fallback'];
+  readonly dropped: readonly string[];
+  readonly sameDialect: boolean;
+  readonly #run: ChainRun;
+  readonly #options: EngineCall;
+  #source: OpenStream;
+  #sourceOpen = true;
+  /** How the present source is joined to what was shown; undefined for the first one. */
+  #seam: Seam | undefined;
+  /** Frames that are ready to be handed out, from `#next` on. */
+  #ready: ServedFrame[] = [];
+  #shown = '';
+  #spans: { readonly target: string; readonly length: number }[] = [];
+  #usage: Usage | undefined;
+  #costMicros: number | undefined;
+  #outcome: StreamResult['outcome'] | undefined;
+
+  constructor({ run, options, first }: AnswerStreamOptions) {
+    const { model, payer } = first.call;
+    const served = run.served(model, payer, first.dropped);
+    this.model = served.model;
+    this.credential = served.credential;
+    this.attempts = served.attempts;
+    this.fallback = served.fallback;
+    this.dropped = served.dropped;
+    this.sameDialect = options.call.dialect === model.dialect;
+    this.#run = run;
+    this.#options = options;
+    this.#source = first;
+    run.signal.addEventListener('abort', this, { once: true });
+  }
+
+  get frames(): AsyncIterable<ServedFrame> {
+    return this;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<ServedFrame, undefined> {
+    return this;
+  }
+
+  next(): Promise<Step> {
+    for (;;) {
+      const ready = this.#ready.shift();
+      if (ready !== undefined) return Promise.resolve({ done: false, value: ready });
+      if (this.#outcome !== undefined) return this.#ended();
+      let frame: Frame | undefined | Promise<Frame | undefined>;
+      try {
+        frame = this.#source.read();
+      } catch (error) {
+        return this.#goOn(error);
+      }
+      if (frame instanceof Promise) return this.#later(frame);
+      const served = this.#take(frame);
+      if (served !== undefined) return Promise.resolve({ done: false, value: served });
+    }
+  }
+
+  /** The reader leaves before the end. */
+  async return(): Promise<Step> {
+    if (this.#outcome === undefined) {
+      this.#source.cancel();
+      this.#settle('cancelled', 'cancelled');
+    }
+    return OVER;
+  }
+
+  /** The caller's signal: also where nobody reads at the moment. */
+  handleEvent(): void {
+    if (this.#outcome === undefined) this.#settle('cancelled', 'cancelled');
+  }
+
+  result(): StreamResult {
+    return {
+      usage: this.#usage,
+      costMicros: this.#costMicros,
+      spans: this.#spans,
+      attempts: this.#run.attempts.slice(),
+      outcome: this.#outcome ?? 'interrupted',
+    };
+  }
+
+  async #later(pending: Promise<Frame | undefined>): Promise<Step> {
+    let frame: Frame | undefined;
+    try {
+      frame = await pending;
+    } catch (error) {
+      return await this.#goOn(error);
+    }
+    const served = this.#outcome === undefined ? this.#take(frame) : undefined;
+    return served === undefined ? await this.next() : { done: false, value: served };
+  }
+
+  /** What the caller gets of a frame; undefined where that is nothing. */
+  #take(frame: Frame | undefined): ServedFrame | undefined {
+    if (frame === undefined) return this.#complete();
+    if (this.#seam !== undefined) return this.#joined(this.#seam.take(frame.parts));
+    if (this.sameDialect) return frame.bytes.length > 0 || frame.parts.length > 0 ? frame : undefined;
+    return frame.parts.length === 0 ? undefined : { bytes: undefined, parts: this.#withUsage(frame.parts) };
+  }
+
+  /** Where a provider reports no usage, ours is said before the end. */
+  #withUsage(parts: readonly StreamPart[]): readonly StreamPart[] {
+    const { tally } = this.#source;
+    if (!tally.ended || tally.usage !== undefined) return parts;
+    const end = parts.findIndex((part) => part.type === 'end');
+    return parts.toSpliced(end, 0, { type: 'usage', usage: this.#source.usage(true) });
+  }
+
+  #joined(parts: readonly StreamPart[]): ServedFrame | undefined {
+    for (const part of parts) if (part.type === 'text-delta') this.#shown += part.text;
+    return parts.length === 0 ? undefined : { bytes: undefined, parts };
+  }
+
+  #complete(): ServedFrame | undefined {
+    const { tally } = this.#source;
+    const rest = this.#seam === undefined ? undefined : this.#joined(this.#seam.end());
+    const rescued = this.#seam !== undefined;
+    this.#settle('ok', rescued ? 'rescued' : 'complete');
+    if (!rescued && tally.ended) return undefined;
+    // The upstream's end marker did not come, or belongs to another model's stream: it is said in our words.
+    const usage = rescued || tally.usage === undefined ? this.#usage : undefined;
+    const parts: StreamPart[] = usage === undefined ? [{ type: 'end' }] : [{ type: 'usage', usage }, { type: 'end' }];
+    const last: ServedFrame = { bytes: undefined, parts };
+    if (rest === undefined) return last;
+    this.#ready.push(last);
+    return rest;
+  }
+
+  /** The present source is over: its attempt, its span and its cost are written down. */
+  #closeSource(outcome: string): void {
+    if (!this.#sourceOpen) return;
+    this.#sourceOpen = false;
+    const source = this.#source;
+    const { model, log, ticket } = source.call;
+    const usage = source.usage(outcome === 'ok');
+    log.end(outcome, usage);
+    if (outcome === 'ok') this.#run.parts.breaker.succeeded(ticket);
+    this.#usage = addUsage(this.#usage, usage);
+    const cost = costMicros(usage, model.price);
+    if (cost !== undefined) this.#costMicros = (this.#costMicros ?? 0) + cost;
+    if (this.#seam === undefined) this.#shown = source.tally.text;
+    const before = this.#spans.reduce((sum, span) => sum + span.length, 0);
+    this.#spans.push({ target: model.ref, length: this.#shown.length - before });
+  }
+
+  #settle(attempt: string, outcome: StreamResult['outcome']): void {
+    if (this.#outcome !== undefined) return;
+    this.#run.signal.removeEventListener('abort', this);
+    this.#closeSource(attempt);
+    this.#outcome = outcome;
+  }
+
+  async #ended(): Promise<Step> {
+    if (this.#outcome === 'cancelled' && !this.#run.alive) throw this.#run.endedError();
+    return OVER;
+  }
+
+  /** The source broke. @throws MoltbotError where nobody can go on */
+  async #goOn(error: unknown): Promise<Step> {
+    const failure = asFailure(error);
+    if (this.#outcome !== undefined) return await this.#ended();
+    if (!this.#run.alive) {
+      this.#settle('cancelled', this.#run.signal.aborted ? 'cancelled' : 'interrupted');
+      throw this.#run.endedError();
+    }
+    const { model, payer, token, ticket, log } = this.#source.call;
+    const { breaker, health } = this.#run.parts;
+    breaker.failed(ticket, failure.kind);
+    health.failed({ payer, model, startedAt: log.startedAt, error: failure, token });
+    this.#closeSource(failure.kind);
+    const rescued = await this.#rescue(failure.kind);
+    if (rescued === undefined) return this.#interrupted(failure.kind);
+    this.#source = rescued.stream;
+    this.#sourceOpen = true;
+    this.#seam = rescued.seam;
+    if (rescued.replaces) {
+      this.#shown = '';
+      this.#spans = [];
+    }
+    const first = this.#joined(rescued.parts);
+    const { rung, replaces } = rescued;
+    const segment = { model: rescued.stream.call.model, rung, reason: failure.kind, replaces };
+    return { done: false, value: { bytes: undefined, parts: first?.parts ?? [], segment } };
+  }
+
+  async #rescue(reason: FailureKind): Promise<Rescued | undefined> {
+    if (FAILURE_TABLE[reason].afterCommit !== 'rescue') return undefined;
+    try {
+      return await rescue({
+        run: this.#run,
+        options: this.#options,
+        broken: this.#source,
+        continuable: !this.#source.tally.hasUncontinuable,
+        shown: this.#shown,
+      });
+    } catch (error) {
+      this.#run.signal.removeEventListener('abort', this);
+      this.#outcome = this.#run.signal.aborted ? 'cancelled' : 'interrupted';
+      throw error;
+    }
+  }
+
+  #interrupted(reason: FailureKind): never {
+    this.#run.signal.removeEventListener('abort', this);
+    this.#outcome = 'interrupted';
+    const attempts = this.#run.attempts.slice();
+    const { ref } = this.#source.call.model;
+    throw new MoltbotError(
+      'stream_interrupted',
+      `The answer of ${ref} broke off (${reason}) and no model could go on`,
+      {
+        attempts,
+      },
+    );
+  }
+}
+
+function asFailure(error: unknown): ProviderError {
+  if (error instanceof ProviderError) return error;
+  return new ProviderError('stream-malformed', 'The stream could not be read', { cause: error });
+}

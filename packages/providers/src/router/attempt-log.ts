@@ -1,0 +1,90 @@
+import type { AttemptRecord, AttemptSummary, Usage } from '@moltbot/contracts';
+import type { Model } from '../target.js';
+import type { Payer } from './credential-health.js';
+import type { EngineParts } from './engine-parts.js';
+import { costMicros } from './price.js';
+
+export interface AttemptLogOptions {
+  readonly parts: EngineParts;
+  readonly requestId: string;
+  /** The request's attempts so far; this one is added. */
+  readonly attempts: AttemptSummary[];
+  readonly model: Model;
+  readonly payer: Payer;
+  readonly role: AttemptRecord['role'];
+}
+
+/** The record of one call to one target, from its start to its end; it is handed over exactly once. */
+export class AttemptLog {
+  readonly model: Model;
+  readonly payer: Payer;
+  readonly role: AttemptRecord['role'];
+  /** Unix time in ms. */
+  readonly startedAt: number;
+  /** On the clock of `elapsed`. */
+  readonly startedElapsed: number;
+  status: number | undefined;
+  firstContentMs: number | undefined;
+  readonly #options: AttemptLogOptions;
+  readonly #index: number;
+  #ended = false;
+
+  constructor(options: AttemptLogOptions) {
+    this.#options = options;
+    this.model = options.model;
+    this.payer = options.payer;
+    this.role = options.role;
+    this.startedAt = options.parts.clock();
+    this.startedElapsed = options.parts.elapsed();
+    this.#index = options.attempts.length;
+    // Holds the place: attempts are numbered by their start.
+    options.attempts.push({ target: options.model.ref, outcome: 'cancelled', durationMs: 0 });
+  }
+
+  get sinceStartMs(): number {
+    return this.#options.parts.elapsed() - this.startedElapsed;
+  }
+
+  /** First content is there: the attempt counts as good from here on, whatever its record will say. */
+  committed(): void {
+    this.firstContentMs = Math.round(this.sinceStartMs);
+    this.#summarise('ok', this.firstContentMs);
+  }
+
+  end(outcome: string, usage?: Usage): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const { parts, requestId } = this.#options;
+    const durationMs = Math.round(this.sinceStartMs);
+    this.#summarise(outcome, durationMs);
+    parts.observer.attempt?.({
+      requestId,
+      index: this.#index,
+      startedAt: this.startedAt,
+      provider: this.model.provider.name,
+      model: this.model.name,
+      credential: this.payer?.id ?? 'none',
+      outcome,
+      status: this.status,
+      durationMs,
+      firstContentMs: this.firstContentMs,
+      usage,
+      costMicros: costMicros(usage, this.model.price),
+      role: this.role,
+    });
+  }
+
+  /** Nothing was sent after all. */
+  withdraw(): void {
+    this.#ended = true;
+    this.#options.attempts.pop();
+  }
+
+  #summarise(outcome: string, durationMs: number): void {
+    const target = this.model.ref;
+    this.#options.attempts[this.#index] =
+      this.status === undefined
+        ? { target, outcome, durationMs }
+        : { target, outcome, status: this.status, durationMs };
+  }
+}

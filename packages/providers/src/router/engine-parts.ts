@@ -1,0 +1,23 @@
+import type { CredentialVault } from '@moltbot/auth';
+import type { UpstreamClient } from '../http/upstream.js';
+import type { Provider } from '../target.js';
+import type { Breaker } from './breaker.js';
+import type { CredentialHealth } from './credential-health.js';
+import type { RouterObserver } from './observer.js';
+import type { RetryBudget } from './retry-budget.js';
+
+/** What all requests of one engine share. */
+export interface EngineParts {
+  readonly clientFor: (provider: Provider) => UpstreamClient;
+  readonly vault: CredentialVault;
+  readonly breaker: Breaker;
+  readonly health: CredentialHealth;
+  readonly retryBudget: RetryBudget;
+  readonly observer: RouterObserver;
+  /** Unix time in ms. */
+  readonly clock: () => number;
+  /** Milliseconds that only grow: a clock that is set does not end a request. */
+  readonly elapsed: () => number;
+  /** In [0, 1). */
+  readonly random: () => number;
+}

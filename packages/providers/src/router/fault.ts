@@ -1,0 +1,99 @@
+import { type AttemptSummary, type ErrorCode, MoltbotError } from '@moltbot/contracts';
+import type { FailureKind, ProviderError } from '../failure.js';
+import type { ChainPlan, Model } from '../target.js';
+import { FAILURE_TABLE } from './classify.js';
+import type { Unfitness } from './fitness.js';
+
+/** Why a model of the chain did not answer. */
+export type Fault =
+  /** It was called and failed. */
+  | { readonly cause: 'called'; readonly model: Model; readonly error: ProviderError }
+  /** Its breaker is open, or every credential is out or cooling; `untilMs` is Unix time. */
+  | { readonly cause: 'known-bad'; readonly model: Model; readonly kind: FailureKind; readonly untilMs: number }
+  /** It can't take this call, or there is nobody to pay for it. */
+  | { readonly cause: 'unfit'; readonly model: Model; readonly unfitness: Unfitness };
+
+export interface FinalErrorOptions {
+  /** One for each model of the chain, in the order in which they were come upon. */
+  readonly faults: readonly Fault[];
+  readonly plan: ChainPlan;
+  readonly attempts: readonly AttemptSummary[];
+  /** Unix time in ms. */
+  readonly now: number;
+}
+
+/** The kind that moved a request on from a model. */
+export function kindOfFault(fault: Fault): FailureKind {
+  if (fault.cause === 'called') return fault.error.kind;
+  return fault.cause === 'known-bad' ? fault.kind : 'unfit';
+}
+
+/** What the caller is told after every model failed: the primary's error in our words, with the attempts. */
+export function finalError(options: FinalErrorOptions): MoltbotError {
+  const { faults, plan, attempts } = options;
+  // A model that could not take the call says less than one that failed.
+  const fault = faults.find(({ cause }) => cause !== 'unfit') ?? faults[0];
+  if (fault === undefined) {
+    return new MoltbotError('model_not_found', `The chain ${plan.name} has no model`, { attempts });
+  }
+  if (fault.cause === 'unfit') return unfitError(fault.unfitness, options);
+  const kind = kindOfFault(fault);
+  if (fault.cause === 'called' && FAILURE_TABLE[kind].passedOn)
+    return passedOnError(fault.error, fault.model, attempts);
+  const code = codeOf(kind, plan);
+  return new MoltbotError(code, sayFailure(fault, options), {
+    attempts,
+    retryAfterMs: retryAfterOf(code, options),
+    param: code === 'model_not_found' ? 'model' : undefined,
+    cause: fault.cause === 'called' ? fault.error : undefined,
+  });
+}
+
+/** A caller's own fault that the provider found: its 4xx status and its words go through. */
+export function passedOnError(error: ProviderError, model: Model, attempts: readonly AttemptSummary[]): MoltbotError {
+  const { code } = FAILURE_TABLE[error.kind];
+  const { status } = error;
+  const keepsStatus = code === 'invalid_request' && status !== undefined && status >= 400 && status < 500;
+  return new MoltbotError(code, error.callerMessage ?? `${model.ref} refused the request`, {
+    attempts,
+    http: keepsStatus ? status : undefined,
+    param: error.param,
+    cause: error,
+  });
+}
+
+function unfitError(unfitness: Unfitness, { attempts, faults }: FinalErrorOptions): MoltbotError {
+  // Room is the better reason where several models could not take the call for different ones.
+  const room = faults.find((fault) => fault.cause === 'unfit' && fault.unfitness.code === 'context_length_exceeded');
+  const told = room?.cause === 'unfit' ? room.unfitness : unfitness;
+  return new MoltbotError(told.code, told.message, { attempts });
+}
+
+function codeOf(kind: FailureKind, plan: ChainPlan): ErrorCode {
+  const { code } = FAILURE_TABLE[kind];
+  // A retired model in a chain is the operator's matter; one that the caller named is the caller's.
+  return code === 'model_not_found' && plan.name !== 'explicit' ? 'upstream_error' : code;
+}
+
+function sayFailure(fault: Exclude<Fault, { cause: 'unfit' }>, { attempts, faults }: FinalErrorOptions): string {
+  const status = fault.cause === 'called' && fault.error.status !== undefined ? `, status ${fault.error.status}` : '';
+  const skipped = fault.cause === 'known-bad' ? ', not called again yet' : '';
+  const first = `${fault.model.ref} failed (${kindOfFault(fault)}${status}${skipped})`;
+  if (faults.length === 1 && attempts.length <= 1) return first;
+  const models = faults.length === 1 ? '1 model' : `${faults.length} models`;
+  const calls = attempts.length === 1 ? '1 attempt' : `${attempts.length} attempts`;
+  return `${first}; ${calls} over ${models}, none answered`;
+}
+
+/** The earliest moment at which a model of the chain may be asked with hope. */
+function retryAfterOf(code: ErrorCode, { faults, now }: FinalErrorOptions): number | undefined {
+  if (code === 'model_not_found' || code === 'credential_rejected') return undefined;
+  let soonest: number | undefined;
+  for (const fault of faults) {
+    let wait: number | undefined;
+    if (fault.cause === 'called') wait = fault.error.retryAfterMs;
+    else if (fault.cause === 'known-bad') wait = Math.max(0, fault.untilMs - now);
+    if (wait !== undefined && (soonest === undefined || wait < soonest)) soonest = wait;
+  }
+  return soonest;
+}

@@ -1,0 +1,122 @@
+import { MoltbotError } from '@moltbot/contracts';
+import type { Model } from '../target.js';
+import type { ChainRun } from './chain-run.js';
+import { FAILURE_TABLE } from './classify.js';
+import { type Fault, passedOnError } from './fault.js';
+import { type Operation, type Tried, tryModel } from './try-model.js';
+
+export interface RunChainOptions<Result> {
+  readonly run: ChainRun;
+  readonly operation: Operation<Result>;
+}
+
+/**
+ * Takes a request through its chain until a model answers.
+ * @throws MoltbotError the primary's error after all failed; `client_closed`, `deadline_exceeded`; a caller's own fault at once
+ */
+export async function runChain<Result>({ run, operation }: RunChainOptions<Result>): Promise<Result> {
+  let models: readonly Model[];
+  do {
+    models = run.models;
+    const tried = await tryAll({ run, operation });
+    if (tried !== undefined) return tried.result;
+    // Another list now: the policy chain's.
+  } while (run.models !== models);
+  throw run.failedError();
+}
+
+/** Asks the models of the run in order, until one answers or another list takes the place of theirs. */
+async function tryAll<Result>({
+  run,
+  operation,
+}: RunChainOptions<Result>): Promise<{ readonly result: Result } | undefined> {
+  const { models } = run;
+  /** Not called because they are known to be bad: asked at the end, where nothing else is left. */
+  let postponed: number[] | undefined;
+  for (let turn = 0; turn < models.length + (postponed?.length ?? 0); turn += 1) {
+    const lastHope = turn >= models.length;
+    const position = lastHope ? postponed?.[turn - models.length] : turn;
+    const model = position === undefined ? undefined : models[position];
+    if (position === undefined || model === undefined) break;
+    run.position = position;
+    const tried = await tryAdmitted({ run, operation, model, lastHope });
+    if (tried.state === 'answered') return tried;
+    if (tried.fault.cause === 'known-bad' && !lastHope) (postponed ??= []).push(position);
+    take(run, tried.fault);
+    if (run.models !== models) break;
+  }
+  return undefined;
+}
+
+/** Asks a model that is fit for the call, and whose breaker lets the call through. */
+export async function tryAdmitted<Result>(options: {
+  readonly run: ChainRun;
+  readonly operation: Operation<Result>;
+  readonly model: Model;
+  readonly lastHope: boolean;
+}): Promise<Tried<Result>> {
+  const { run, operation, model, lastHope } = options;
+  if (!run.alive) throw run.endedError();
+  const unfitness = run.needs?.unfitnessOf(model) ?? operation.unfitnessOf?.(model);
+  if (unfitness !== undefined) return { state: 'failed', fault: { cause: 'unfit', model, unfitness } };
+  if (lastHope && !(await coolsInTime(run, model))) return { state: 'failed', fault: coolingFault(run, model) };
+  const { breaker } = run.parts;
+  const ticket = breaker.admit(model) ?? (await breaker.admitDead(model, lastHope));
+  if (ticket !== undefined) return await tryModel({ run, operation, model, ticket });
+  const dead = breaker.deadness(model);
+  return {
+    state: 'failed',
+    fault: {
+      cause: 'known-bad',
+      model,
+      kind: dead?.reason ?? 'server-error',
+      untilMs: dead?.untilMs ?? run.parts.clock(),
+    },
+  };
+}
+
+/** Notes a fault. @throws MoltbotError where it ends the request */
+function take(run: ChainRun, fault: Fault): void {
+  run.note(fault);
+  if (!run.alive) throw run.endedError();
+  if (fault.cause !== 'called') return;
+  const { error, model } = fault;
+  switch (FAILURE_TABLE[error.kind].next) {
+    case 'yes':
+      return;
+    case 'with-room':
+      run.needs?.refusedLength(model);
+      return;
+    case 'policy-chain': {
+      const policy = run.policyTaken ? undefined : run.plan.policyPlan?.();
+      if (policy === undefined) throw passedOnError(error, model, run.attempts.slice());
+      run.policyTaken = true;
+      run.models = policy.models.filter((candidate) => candidate.ref !== model.ref);
+      return;
+    }
+    case 'no':
+      // A call that we did not cancel, and that yet ended as cancelled, was ended by the HTTP client's closing.
+      if (error.kind === 'cancelled')
+        throw new MoltbotError('shutting_down', undefined, { attempts: run.attempts.slice() });
+      throw passedOnError(error, model, run.attempts.slice());
+  }
+}
+
+/** Where all credentials cool down, waits for the first to come back, if the budgets allow that. */
+async function coolsInTime(run: ChainRun, model: Model): Promise<boolean> {
+  const { health, clock, random } = run.parts;
+  const found = health.payersOf(model);
+  if (found.state !== 'sick') return true;
+  // A few milliseconds apart, so that those who wait for the same moment do not come as one.
+  const wait = Math.max(0, found.untilMs - clock()) + Math.ceil(random() * 50);
+  if (!run.budget.takeWait(wait)) return false;
+  await run.pause(wait);
+  if (!run.alive) throw run.endedError();
+  return true;
+}
+
+function coolingFault(run: ChainRun, model: Model): Fault {
+  const found = run.parts.health.payersOf(model);
+  if (found.state === 'sick') return { cause: 'known-bad', model, kind: found.reason, untilMs: found.untilMs };
+  return { cause: 'known-bad', model, kind: 'rate-limited', untilMs: run.parts.clock() };
+}

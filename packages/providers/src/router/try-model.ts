@@ -1,0 +1,207 @@
+import { MoltbotError, type Secret } from '@moltbot/contracts';
+import { ProviderError } from '../failure.js';
+import type { Model } from '../target.js';
+import type { AttemptLog } from './attempt-log.js';
+import type { Ticket } from './breaker.js';
+import type { ChainRun } from './chain-run.js';
+import { FAILURE_TABLE, type FailureRow } from './classify.js';
+import type { Payer } from './credential-health.js';
+import type { Fault } from './fault.js';
+import { TIMED_OUT, within } from './pause.js';
+
+/** What is asked of a model: an answer, a stream, an embedding. */
+export interface Operation<Result> {
+  readonly role: AttemptLog['role'];
+  /** Why a model can't do it, where it can't. */
+  unfitnessOf?(model: Model): Extract<Fault, { cause: 'unfit' }>['unfitness'] | undefined;
+  /**
+   * One call to one target. Ends the attempt's record where it succeeds; `try-model` does where it fails.
+   * @throws ProviderError
+   */
+  send(call: TargetCall): Promise<Result>;
+  /** Whether success is only known later: the operation reports to the breaker itself. */
+  readonly reportsLater: boolean;
+}
+
+export interface TargetCall {
+  readonly run: ChainRun;
+  readonly model: Model;
+  readonly payer: Payer;
+  readonly token: Secret | undefined;
+  readonly ticket: Ticket;
+  readonly log: AttemptLog;
+}
+
+export type Tried<Result> =
+  | { readonly state: 'answered'; readonly result: Result }
+  | { readonly state: 'failed'; readonly fault: Fault };
+
+export interface TryModelOptions<Result> {
+  readonly run: ChainRun;
+  readonly operation: Operation<Result>;
+  readonly model: Model;
+  readonly ticket: Ticket;
+}
+
+/** What the repeats of one model have used up. */
+interface Tally {
+  repeatedOnce: boolean;
+  readonly refreshed: Set<Payer>;
+}
+
+/**
+ * Asks one model: its credentials in order, and the repeats that the failure table and the budgets allow. Does not move on
+ * to another model.
+ */
+export async function tryModel<Result>(options: TryModelOptions<Result>): Promise<Tried<Result>> {
+  const { run, operation, model } = options;
+  const { breaker, health } = run.parts;
+  const found = health.payersOf(model);
+  if (found.state !== 'ready') {
+    breaker.failed(options.ticket, 'unfit');
+    return { state: 'failed', fault: payerFault(model, found) };
+  }
+  const tally: Tally = { repeatedOnce: false, refreshed: new Set() };
+  let ticket: Ticket | undefined = options.ticket;
+  let fault: Fault | undefined;
+  for (let index = 0; index < found.payers.length && ticket !== undefined; ) {
+    const payer = found.payers[index];
+    const token = await tokenOf(run, payer);
+    if (token instanceof MoltbotError) {
+      breaker.failed(ticket, 'unfit');
+      fault ??= { cause: 'unfit', model, unfitness: { code: token.code, message: token.message } };
+      index += 1;
+    } else {
+      const outcome: Result | ProviderError = await callOnce({ run, operation, model, payer, token, ticket });
+      if (!(outcome instanceof ProviderError)) return { state: 'answered', result: outcome };
+      fault = { cause: 'called', model, error: outcome };
+      if (!run.alive || outcome.kind === 'cancelled') break;
+      const row = FAILURE_TABLE[outcome.kind];
+      const again = await repeats({
+        run,
+        row,
+        error: outcome,
+        payer,
+        token,
+        tally,
+        isLast: index + 1 >= found.payers.length,
+      });
+      if (again === 'no') break;
+      if (again === 'other-credential') index += 1;
+    }
+    ticket = breaker.admit(model);
+  }
+  return { state: 'failed', fault: fault ?? payerFault(model, { state: 'missing' }) };
+}
+
+/** @returns the result, or the failure with all its effects noted. */
+async function callOnce<Result>(options: {
+  readonly run: ChainRun;
+  readonly operation: Operation<Result>;
+  readonly model: Model;
+  readonly payer: Payer;
+  readonly token: Secret | undefined;
+  readonly ticket: Ticket;
+}): Promise<Result | ProviderError> {
+  const { run, operation, model, payer, token, ticket } = options;
+  const { breaker, health } = run.parts;
+  const log = run.startAttempt(model, payer, operation.role);
+  try {
+    const result = await operation.send({ run, model, payer, token, ticket, log });
+    if (!operation.reportsLater || ticket.probe !== undefined) breaker.succeeded(ticket);
+    health.succeeded({ payer, model, startedAt: log.startedAt });
+    return result;
+  } catch (thrown) {
+    if (thrown instanceof MoltbotError) {
+      // The request itself is wrong: found while it was translated, before anything was sent.
+      breaker.failed(ticket, 'unfit');
+      log.withdraw();
+      throw thrown;
+    }
+    const error = failureOf(thrown, run);
+    log.status ??= error.status;
+    log.end(error.kind);
+    breaker.failed(ticket, error.kind);
+    health.failed({ payer, model, startedAt: log.startedAt, error, token });
+    return error;
+  }
+}
+
+/** Whether the model is asked once more, after the wait that this needs has been made. */
+async function repeats(options: {
+  readonly run: ChainRun;
+  readonly row: FailureRow;
+  readonly error: ProviderError;
+  readonly payer: Payer;
+  readonly token: Secret | undefined;
+  readonly tally: Tally;
+  readonly isLast: boolean;
+}): Promise<'no' | 'same' | 'other-credential'> {
+  const { run, row, error, payer, token, tally, isLast } = options;
+  if (row.sameTarget === 'after-refresh' && payer !== undefined && token !== undefined && !tally.refreshed.has(payer)) {
+    tally.refreshed.add(payer);
+    if (await refreshed(run, payer, token)) return 'same';
+  }
+  if (row.otherCredential !== 'no' && !isLast) return 'other-credential';
+  const wait = waitBefore(row, error, run, tally);
+  if (wait === undefined || !run.budget.takeRepeat(wait)) return 'no';
+  tally.repeatedOnce = true;
+  run.parts.observer.retryBudget?.({ remaining: run.parts.retryBudget.remaining });
+  await run.pause(wait);
+  return run.alive ? 'same' : 'no';
+}
+
+/** How long to wait before the same target is asked again; `undefined` where it is not. */
+function waitBefore(row: FailureRow, error: ProviderError, run: ChainRun, tally: Tally): number | undefined {
+  switch (row.sameTarget) {
+    case 'backoff':
+      return run.budget.nextBackoff(error.retryAfterMs);
+    case 'once':
+      return tally.repeatedOnce ? undefined : run.budget.nextBackoff(error.retryAfterMs);
+    case 'once-now':
+      return tally.repeatedOnce ? undefined : 0;
+    case 'if-retry-after-fits':
+      return error.retryAfterMs;
+    case 'no':
+    case 'after-refresh':
+  }
+  return undefined;
+}
+
+async function refreshed(run: ChainRun, payer: NonNullable<Payer>, rejected: Secret): Promise<boolean> {
+  const { vault } = run.parts;
+  try {
+    const asked = vault.refreshAfterRejection(payer.id, rejected);
+    return (await within(asked, { ms: run.budget.remainingMs, signal: run.signal })) === true;
+  } catch {
+    return false;
+  }
+}
+
+/** The token to send; nothing is awaited while the vault has it at hand. */
+async function tokenOf(run: ChainRun, payer: Payer): Promise<Secret | undefined | MoltbotError> {
+  if (payer === undefined) return undefined;
+  try {
+    const token = run.parts.vault.tokenFor(payer.id);
+    if (!(token instanceof Promise)) return token;
+    const fetched = await within(token, { ms: run.budget.remainingMs, signal: run.signal });
+    return fetched === TIMED_OUT ? new MoltbotError('credential_missing', `No token for ${payer.id} in time`) : fetched;
+  } catch (error) {
+    return error instanceof MoltbotError ? error : new MoltbotError('credential_missing', `No token for ${payer.id}`);
+  }
+}
+
+function failureOf(thrown: unknown, run: ChainRun): ProviderError {
+  if (!run.alive) return new ProviderError('cancelled', 'The request ended before the answer', { cause: thrown });
+  if (thrown instanceof ProviderError) return thrown;
+  return new ProviderError('server-error', 'The call failed in a way that is not known', { cause: thrown });
+}
+
+function payerFault(
+  model: Model,
+  found: Exclude<ReturnType<ChainRun['parts']['health']['payersOf']>, { state: 'ready' }>,
+): Fault {
+  if (found.state === 'sick') return { cause: 'known-bad', model, kind: found.reason, untilMs: found.untilMs };
+  const message = `There is no credential for ${model.provider.name}, which ${model.ref} needs`;
+  return { cause: 'unfit', model, unfitness: { code: 'credential_missing', message } };
+}

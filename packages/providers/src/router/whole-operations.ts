@@ -1,0 +1,126 @@
+import type { Usage } from '@moltbot/contracts';
+import type { EmbedCall, EngineCall } from './engine.js';
+import { costMicros, estimatedTokens } from './price.js';
+import type { Served, ServedAnswer } from './served.js';
+import type { Operation, TargetCall } from './try-model.js';
+import { send, wholeJson } from './upstream-answer.js';
+import { upstreamTurn } from './upstream-turn.js';
+import type { WholeAnswer } from '../wire.js';
+
+/** An answer that is not streamed: committed when it is whole and parsed. */
+export function answerOperation(options: EngineCall): Operation<ServedAnswer> {
+  const { call, headers } = options;
+  return {
+    role: 'answer',
+    reportsLater: false,
+    async send(target): Promise<ServedAnswer> {
+      const { model, payer, run, log } = target;
+      const sameDialect = call.dialect === model.dialect;
+      const request = upstreamTurn({ call, model, stream: false });
+      const response = await send({
+        call: target,
+        request,
+        accept: 'application/json',
+        callerHeaders: sameDialect ? headers : undefined,
+        headersTimeoutMs: run.plan.timeouts.answer,
+      });
+      const answer = model.chat.fromAnswer(await wholeJson(response, target));
+      const usage = answer.usage ?? estimatedUsage(answer, call.estimatedInputTokens);
+      log.end('ok', usage);
+      return {
+        ...run.served(model, payer, request.dropped),
+        answer,
+        sameDialect,
+        usage,
+        costMicros: costMicros(usage, model.price),
+      };
+    },
+  };
+}
+
+export type ServedEmbeddings = Served & {
+  readonly bytes: Buffer;
+  readonly usage: Usage | undefined;
+  readonly costMicros: number | undefined;
+};
+
+export function embedOperation(options: EmbedCall): Operation<ServedEmbeddings> {
+  const { value, bytes, encoding } = options;
+  return {
+    role: 'answer',
+    reportsLater: false,
+    unfitnessOf: (model) =>
+      model.embeddings === undefined
+        ? { code: 'invalid_request', message: `${model.ref} gives no embeddings` }
+        : undefined,
+    async send(target): Promise<ServedEmbeddings> {
+      const { model, payer, run, log } = target;
+      const wire = required(model.embeddings);
+      const request = wire.toRequest({ value, bytes, model: model.upstreamName });
+      const body = await wholeBody(target, request);
+      const answer = wire.fromAnswer({ body, encoding });
+      log.end('ok', answer.usage);
+      return {
+        ...run.served(model, payer, request.dropped),
+        ...answer,
+        costMicros: costMicros(answer.usage, model.price),
+      };
+    },
+  };
+}
+
+/** Counting does not wait for a long time: an estimate is at hand. */
+export function countOperation(
+  options: EngineCall,
+): Operation<{ readonly inputTokens: number; readonly served: Served }> {
+  const { call } = options;
+  return {
+    role: 'answer',
+    reportsLater: false,
+    unfitnessOf: (model) =>
+      model.countTokens === undefined
+        ? { code: 'invalid_request', message: `${model.ref} does not count tokens` }
+        : undefined,
+    async send(target): Promise<{ readonly inputTokens: number; readonly served: Served }> {
+      const { model, payer, run, log } = target;
+      const wire = required(model.countTokens);
+      const request = wire.toRequest({ request: call.request(), model: model.upstreamName });
+      const inputTokens = wire.fromAnswer(await wholeBody(target, request));
+      log.end('ok');
+      return { inputTokens, served: run.served(model, payer, request.dropped) };
+    },
+  };
+}
+
+/** Characters / 4 of all that the request says; images are not counted. */
+export function estimatedInputTokens({ call }: EngineCall): number {
+  let characters = 0;
+  const request = call.request();
+  for (const message of request.messages) {
+    for (const part of message.content) {
+      if (part.type === 'tool-call') characters += part.name.length + part.arguments.length;
+      else if (part.type !== 'image') characters += part.text.length;
+    }
+  }
+  for (const tool of request.tools ?? []) characters += JSON.stringify(tool).length;
+  return estimatedTokens(characters);
+}
+
+async function wholeBody(target: TargetCall, request: Parameters<typeof send>[0]['request']): Promise<Buffer> {
+  const headersTimeoutMs = target.run.plan.timeouts.answer;
+  return await wholeJson(await send({ call: target, request, accept: 'application/json', headersTimeoutMs }), target);
+}
+
+function estimatedUsage(answer: WholeAnswer, inputTokens: number): Usage {
+  let characters = 0;
+  for (const part of answer.answer().content) {
+    characters += part.type === 'tool-call' ? part.name.length + part.arguments.length : part.text.length;
+  }
+  return { inputTokens, outputTokens: estimatedTokens(characters), source: 'estimated' };
+}
+
+/** `unfitnessOf` has seen to it. */
+function required<Wire>(wire: Wire | undefined): Wire {
+  if (wire === undefined) throw new TypeError('a model without this wire was asked');
+  return wire;
+}
