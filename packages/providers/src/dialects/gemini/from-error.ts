@@ -74,7 +74,7 @@ export function toProviderError(error: JsonObject | undefined, context: ErrorCon
   const details = readDetails(error);
   const kind = kindOf({ status, rpcStatus, details, unknown: context.unknown });
   const callersFault = kind === 'invalid-request';
-  return new ProviderError(kind, `Gemini answered with ${rpcStatus?.slice(0, 100) ?? `status ${status}`}.`, {
+  return new ProviderError(kind, `Gemini answered with status ${status}.`, {
     status,
     providerCode: details.reason ?? rpcStatus,
     param: callersFault ? details.field : undefined,

@@ -83,7 +83,7 @@ export function toProviderError(error: JsonObject | undefined, context: ErrorCon
   const type = readText(error?.['type']);
   const kind = kindOf(code, type, context);
   const callersFault = CALLERS_FAULTS.has(kind);
-  return new ProviderError(kind, `OpenAI answered with ${(code ?? type)?.slice(0, 100) ?? `status ${status}`}.`, {
+  return new ProviderError(kind, `The provider answered with status ${status}.`, {
     status,
     providerCode: code ?? type,
     param: callersFault ? readText(error?.['param']) : undefined,
