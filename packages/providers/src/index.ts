@@ -4,6 +4,12 @@ export { type DemoDirectiveName, demoDirectives } from './demo/directives.js';
 export { demoDirectivesMarkdown } from './demo/directives-markdown.js';
 export type { AnswerContext, DialectDoor, DoorError, StreamWriter } from './dialect-door.js';
 export { FAILURE_KINDS, type FailureKind, ProviderError, type ProviderErrorOptions } from './failure.js';
+export {
+  findLocalServers,
+  type FindLocalServersOptions,
+  type LocalServer,
+  type LocalServerKind,
+} from './local-servers.js';
 export { FAILURE_TABLE, failureTableMarkdown, type FailureRow } from './router/classify.js';
 export type { EmbedCall, EngineCall, FailoverEngine } from './router/engine.js';
 export {
