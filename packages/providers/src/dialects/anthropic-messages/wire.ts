@@ -1,10 +1,10 @@
 import type { CallerRequest } from '../../caller-request.js';
 import { spliceTopLevel } from '../../json-splice.js';
-import type { ChatWire, TurnOptions, UpstreamRequest } from '../../wire.js';
-import { fromAnswer } from './from-answer.js';
+import type { ChatWire, CountTokensWire, TurnOptions, UpstreamRequest } from '../../wire.js';
+import { fromAnswer, fromCountAnswer } from './from-answer.js';
 import { fromError } from './from-error.js';
 import { createStreamReader } from './from-stream.js';
-import { ANTHROPIC_HEADERS, toRequest } from './to-request.js';
+import { ANTHROPIC_HEADERS, toCountRequest, toRequest } from './to-request.js';
 import { withoutUnsigned } from './unsigned-thinking.js';
 
 /** Anthropic's Messages API, version 2023-06-01; the base URL ends with `/v1`. */
@@ -16,6 +16,9 @@ export const anthropicMessagesWire: ChatWire = {
   fromAnswer,
   fromError,
 };
+
+/** `POST /messages/count_tokens`. */
+export const anthropicCountTokensWire: CountTokensWire = { toRequest: toCountRequest, fromAnswer: fromCountAnswer };
 
 const OURS: readonly string[] = ['models'];
 
