@@ -1,8 +1,14 @@
+import { anthropicCountTokensWire } from '../src/dialects/anthropic-messages/count-tokens.js';
 import { anthropicMessagesWire } from '../src/dialects/anthropic-messages/wire.js';
+import { geminiEmbeddingsWire } from '../src/dialects/gemini/embeddings.js';
 import { geminiWire } from '../src/dialects/gemini/wire.js';
 import { openAiResponsesWire } from '../src/dialects/openai-responses/wire.js';
 import { describeWireConformance } from '../src/testing/conformance.js';
 
-describeWireConformance({ name: 'openai-responses', createWire: () => openAiResponsesWire });
-describeWireConformance({ name: 'anthropic-messages', createWire: () => anthropicMessagesWire });
-describeWireConformance({ name: 'gemini', createWire: () => geminiWire });
+describeWireConformance({ name: 'openai-responses', wire: openAiResponsesWire });
+describeWireConformance({
+  name: 'anthropic-messages',
+  wire: anthropicMessagesWire,
+  countTokens: anthropicCountTokensWire,
+});
+describeWireConformance({ name: 'gemini', wire: geminiWire, embeddings: geminiEmbeddingsWire });
