@@ -1,9 +1,10 @@
+import { spawn } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { MoltbotError, Secret } from '@moltbot/contracts';
-import { runProgram } from './run-program.js';
+import { programOptions, runProgram } from './run-program.js';
 import { give, type ServerDirectories } from './server-directories.js';
 import type { ServerUser } from './server-user.js';
 
@@ -25,8 +26,8 @@ export function isInitialised(directories: ServerDirectories): boolean {
 }
 
 /**
- * Makes the data folder with `initdb`, under another name until it is whole and synced to the disk: one that was
- * interrupted is never taken for data, and the next start makes it anew. Called under the start lock.
+ * Makes the data folder with `initdb`, under another name until it is whole: one that was interrupted is never taken for
+ * data, and the next start makes it anew. `syncInBackground` comes after it. Called under the start lock.
  * @throws MoltbotError `storage_unavailable` with the end of initdb's output
  */
 export async function initialiseData(options: InitialiseOptions): Promise<void> {
@@ -43,7 +44,7 @@ export async function initialiseData(options: InitialiseOptions): Promise<void> 
     if (options.password !== undefined) writeFileSync(passwordFile, options.password.reveal(), { mode: 0o600 });
     const { code, output } = await runProgram({
       program: join(options.binaries, 'bin', 'initdb'),
-      args: ['-D', fresh, '-U', SUPERUSER, '--encoding=UTF8', '--locale=C', '--no-instructions'].concat(
+      args: ['-D', fresh, '-U', SUPERUSER, '--encoding=UTF8', '--locale=C', '--no-instructions', '--no-sync'].concat(
         options.password === undefined ? ['--auth=trust'] : ['--auth=scram-sha-256', `--pwfile=${passwordFile}`],
       ),
       user,
@@ -53,6 +54,7 @@ export async function initialiseData(options: InitialiseOptions): Promise<void> 
     if (code !== 0) {
       throw new MoltbotError('storage_unavailable', `The embedded database could not be prepared (initdb):\n${output}`);
     }
+    writeFileSync(unsyncedNote(directories), '');
     await rename(fresh, directories.data);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error;
@@ -66,6 +68,31 @@ export async function initialiseData(options: InitialiseOptions): Promise<void> 
   } finally {
     await Promise.all([rm(fresh, { recursive: true, force: true }), rm(passwordFile, { force: true })]);
   }
+}
+
+/**
+ * Writes a fresh data folder through to the disk beside the running server: on a busy disk or a slow card initdb's own
+ * sync holds up the first start for seconds. One that was cut off is done again at the next start.
+ */
+export function syncInBackground(options: Omit<InitialiseOptions, 'password'>): void {
+  const note = unsyncedNote(options.directories);
+  if (!existsSync(note)) return;
+  const { data } = options.directories;
+  const method = process.platform === 'linux' ? ['--sync-method=syncfs'] : [];
+  const child = spawn(join(options.binaries, 'bin', 'initdb'), ['--sync-only', '-D', data, ...method], {
+    ...programOptions(options.user, data),
+    detached: true,
+    stdio: 'ignore',
+  });
+  child.once('error', () => {});
+  child.once('exit', (code) => {
+    if (code === 0) rmSync(note, { force: true });
+  });
+  child.unref();
+}
+
+function unsyncedNote(directories: ServerDirectories): string {
+  return join(directories.server, 'unsynced');
 }
 
 /** The superuser's password on Windows: made once, kept beside the data with mode 0600. */

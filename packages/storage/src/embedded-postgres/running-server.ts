@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MoltbotError, type Secret } from '@moltbot/contracts';
 import type { EmbeddedConnection } from './embedded-postgres.js';
-import { initialiseData, isInitialised, SUPERUSER, serverPassword } from './initialise-data.js';
+import { initialiseData, isInitialised, SUPERUSER, serverPassword, syncInBackground } from './initialise-data.js';
 import { platformBinaries } from './platform-binaries.js';
 import { postmasterFilePath, readPostmasterFile } from './postmaster-file.js';
 import { createDatabase, probeServer } from './probe-server.js';
@@ -61,6 +61,7 @@ export async function ensureServer(options: EnsureServerOptions): Promise<Runnin
     await stopServer({ server: identity, data: directories.data, binaries, fastTimeoutMs: 3_000 });
     throw new MoltbotError('storage_unavailable', 'The embedded database could not be set up.', { cause });
   }
+  syncInBackground({ directories, binaries, user });
   return { identity, connection, started: true };
 }
 

@@ -1,7 +1,19 @@
 import { randomBytes } from 'node:crypto';
-import { chownSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, sep } from 'node:path';
+import { readPostmasterFile } from './postmaster-file.js';
+import { isRunning } from './process-identity.js';
 import { canEnter, type ServerUser } from './server-user.js';
 
 /** Where the parts of one embedded server are; absolute. */
@@ -20,6 +32,8 @@ export interface ServerDirectories {
 const MAX_SOCKET_PATH = 103;
 const SOCKET_NAME = '/.s.PGSQL.5432';
 const ELSEWHERE_NOTE = 'location.json';
+const BASE_NOTE = 'base';
+const TEMPORARY_NAME = 'moltbot-postgres-';
 const SOCKET_NOTE = 'socket-directory';
 /** Where root's server keeps its data when its user can't reach the folder under root's home. */
 export const SYSTEM_DIRECTORY = '/var/lib/moltbot';
@@ -57,13 +71,30 @@ export function placeServer(options: { readonly base: string; readonly user: Ser
   if (user === undefined || existsSync(directories.data) || canEnter(base, user)) {
     return { directories: serverDirectories(base), movedElsewhere: false };
   }
-  const name = `postgres-${randomBytes(6).toString('hex')}`;
+  const id = randomBytes(6).toString('hex');
   const temporary = base.startsWith(tmpdir() + sep);
-  const directory = temporary ? join(tmpdir(), `moltbot-${name}`) : join(SYSTEM_DIRECTORY, name);
+  if (temporary) sweepTemporary();
+  const directory = temporary ? join(tmpdir(), TEMPORARY_NAME + id) : join(SYSTEM_DIRECTORY, `postgres-${id}`);
   if (!temporary) mkdirSync(SYSTEM_DIRECTORY, { recursive: true, mode: 0o755 });
   mkdirSync(directory, { mode: 0o711 });
+  writeFileSync(join(directory, BASE_NOTE), base, { mode: 0o600 });
   writeFileSync(join(base, ELSEWHERE_NOTE), JSON.stringify({ directory }), { mode: 0o600 });
   return { directories: serverDirectories(base), movedElsewhere: true };
+}
+
+/** Takes away what earlier temporary bases left in the temporary folder: their base is gone, and nothing runs there. */
+function sweepTemporary(): void {
+  for (const name of readdirSync(tmpdir())) {
+    if (!name.startsWith(TEMPORARY_NAME)) continue;
+    const directory = join(tmpdir(), name);
+    try {
+      if (existsSync(readFileSync(join(directory, BASE_NOTE), 'utf8'))) continue;
+      const file = readPostmasterFile(join(directory, 'data'));
+      if (file === undefined || !isRunning(file)) rmSync(directory, { recursive: true, force: true });
+    } catch {
+      // Not one of ours, or half made.
+    }
+  }
 }
 
 /**

@@ -80,6 +80,7 @@ describe('the embedded database', () => {
     await query(first.server, 'create table kept (value int)');
     await query(first.server, 'insert into kept values (42)');
     expect(status('main')).toMatchObject({ state: 'running', pid: first.server.pid, uses: 1 });
+    await until(() => !existsSync(join(root, 'main/unsynced')));
     await first.server.stop();
     expect(isRunning({ pid: first.server.pid })).toBe(false);
     expect(status('main').state).toBe('stopped');
@@ -249,6 +250,13 @@ describe('preparing the embedded database', () => {
     expect(types(second.events)).toEqual(['database-ready']);
     expect(await query(second.server, 'select value from kept')).toEqual([]);
     await second.server.stop();
-    rmSync(moved.directory, { recursive: true, force: true });
+
+    // The next one of this kind takes away what is left of a base that is gone.
+    rmSync(join(root, 'closed/postgres'), { recursive: true });
+    const third = await start('closed/another');
+    expect(existsSync(moved.directory)).toBe(false);
+    const another = third.events.find(({ type }) => type === 'database-elsewhere') as { directory: string };
+    await third.server.stop();
+    rmSync(another.directory, { recursive: true, force: true });
   });
 });
