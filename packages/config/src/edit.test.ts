@@ -86,6 +86,7 @@ describe('setConfigValue', () => {
     ['logs.format', 'JSON', ['+   format: json']],
     ['logs.file', '123', ['+   file: "123"']],
     ['logs.file', '/a b: c # d', ['+   file: "/a b: c # d"']],
+    ['logs.file', '*a', ['+   file: "*a"']],
     ['logs.file', '"quoted"', ['+   file: quoted']],
     ['timeouts.gap', '90', ['+ timeouts:', '+   gap: 90']],
     [

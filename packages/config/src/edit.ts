@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util';
-import { parseDocument } from 'yaml';
 import { writeFileAtomically } from './atomic-write.js';
 import { ConfigError, type ConfigProblem } from './config-problem.js';
 import { patchYaml, rewriteKeepingComments } from './edit-yaml.js';
@@ -8,7 +7,7 @@ import { withValue } from './layered-tree.js';
 import { parseSettings } from './load.js';
 import type { MoltbotPaths } from './paths.js';
 import { readSmallFile } from './read-file.js';
-import { readYaml, YAML_OPTIONS } from './read-yaml.js';
+import { readYaml } from './read-yaml.js';
 import { resolveKey } from './resolve-key.js';
 import { type SettingShape } from './setting-shape.js';
 import { fromText } from './setting-variables.js';
@@ -96,16 +95,15 @@ function identity({ key, detail }: ConfigProblem): string {
 }
 
 function readValue(value: string, shape: SettingShape | undefined, key: string): unknown {
-  const document = parseDocument(value, YAML_OPTIONS);
-  const isWrong = document.errors.length > 0 || document.warnings.length > 0;
-  const parsed: unknown = isWrong ? undefined : document.toJS({ maxAliasCount: 0 });
+  const read = readYaml({ text: value, file: '' });
+  const parsed = read instanceof SourceTree ? read.value : undefined;
   if (shape?.node === 'leaf' && shape.kind !== 'number' && shape.kind !== 'integer' && shape.kind !== 'boolean') {
     if (shape.kind === 'list') return Array.isArray(parsed) ? parsed : fromText(value, shape);
     if ((shape.kind === 'duration' || shape.kind === 'size') && typeof parsed === 'number') return parsed;
     const isQuoted = /^\s*["']/.test(value) && typeof parsed === 'string';
     return isQuoted ? parsed : fromText(value, shape);
   }
-  if (isWrong) {
+  if (!(read instanceof SourceTree)) {
     const origin = { kind: 'flag', flag: 'VALUE' } as const;
     throw new ConfigError([
       { kind: 'syntax', origin, key, detail: 'the value is not valid YAML; does it need quotes?' },
