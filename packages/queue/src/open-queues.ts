@@ -122,11 +122,13 @@ export function openQueues(options: OpenQueuesOptions): Queues {
     await backend.close();
   }
 
+  async function ready(): Promise<void> {
+    await onQueue(JOBS.warmup.queue, async (queue) => queue.getJobCounts('waiting'));
+  }
+
   return {
     kind: backend.kind,
-    ready: async () => {
-      await onQueue(JOBS.warmup.queue, async (queue) => queue.getJobCounts('waiting'));
-    },
+    ready,
     enqueue: async (name, payload, enqueueOptions = {}) => {
       const row = rowOf(name);
       const envelope = toEnvelope(row, payload, enqueueOptions);
@@ -153,8 +155,8 @@ export function openQueues(options: OpenQueuesOptions): Queues {
       return Object.fromEntries(names.map((name, index) => [name, toCounts(counts[index] ?? {})]));
     },
     createWorker: async (processor, workerOptions) => {
-      if (closing !== undefined) throw new MoltbotError('queue_unavailable', 'The queue is closed');
-      await prepare();
+      // A worker waits for its server without end: whether there is one is found out by a producer.
+      await ready();
       const worker = await startJobWorker({ backend, queueNames: queueNames(), processor, onError, ...workerOptions });
       workers.add(worker);
       return worker;
@@ -173,7 +175,7 @@ function openBackend(options: OpenQueuesOptions, onError: (error: unknown) => vo
   const target = toQueueTarget(options.connection);
   return target.kind === 'redis'
     ? createRedisBackend({ target, namespace, onError })
-    : createPostgresBackend({ target, namespace: `${namespace}_queue` });
+    : createPostgresBackend({ target, namespace: `${namespace}_queue`, onError });
 }
 
 function queueNames(): readonly string[] {

@@ -12,6 +12,8 @@ export interface RedisBackendOptions {
 
 const CONNECT_WITHIN_MS = 5_000;
 const COMMAND_WITHIN_MS = 5_000;
+/** Also how long a client whose socket is gone already keeps its process alive after `disconnect`. */
+const DISCONNECT_WITHIN_MS = 200;
 const LONGEST_RECONNECT_WAIT_MS = 2_000;
 
 /** BullMQ on Redis. Producers share one connection and give up soon; workers have their own and never do. */
@@ -35,6 +37,7 @@ export function createRedisBackend(options: RedisBackendOptions): QueueBackend {
 
   const shared: RedisOptions = {
     connectTimeout: CONNECT_WITHIN_MS,
+    disconnectTimeout: DISCONNECT_WITHIN_MS,
     retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 10), LONGEST_RECONNECT_WAIT_MS),
   };
   let producer: Redis | undefined;
