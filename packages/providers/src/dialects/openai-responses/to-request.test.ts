@@ -316,6 +316,7 @@ describe('input items', () => {
           });
         }
       }),
+      { numRuns: 60 },
     );
   });
 });
