@@ -13,5 +13,5 @@ export {
   createApiKeyVerifier,
   type Identity,
 } from './inbound/api-key-verifier.js';
-export { createVault, type StoredCredential, type VaultOptions } from './outbound/create-vault.js';
+export { createVault, type VaultOptions } from './outbound/create-vault.js';
 export type { Credential, CredentialVault } from './outbound/vault.js';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import type { StoredCredential } from '@moltbot/config';
 import { Secret } from '@moltbot/contracts';
-import { createVault, type StoredCredential } from './create-vault.js';
+import { createVault } from './create-vault.js';
 
 const apiKey = (id: string, key = `sk-${id}`): StoredCredential => ({
   id,

@@ -1,20 +1,6 @@
+import type { StoredCredential } from '@moltbot/config';
 import { MoltbotError, type Secret } from '@moltbot/contracts';
 import type { Credential, CredentialVault } from './vault.js';
-
-/** An entry of auth.json as `packages/config` reads it. */
-export interface StoredCredential {
-  /** `openai`, `openai:team-b`. */
-  readonly id: string;
-  readonly provider: string;
-  readonly entry:
-    | { readonly type: 'api_key'; readonly key: Secret }
-    | {
-        readonly type: 'oauth';
-        readonly client_id: string;
-        readonly scopes: readonly string[];
-        readonly client_secret?: Secret | undefined;
-      };
-}
 
 export interface VaultOptions {
   /** The list as it is now. A change comes as another array; the same array is taken for unchanged. */
