@@ -19,8 +19,20 @@ export function generatePath(model: string, stream: boolean): string {
  * @see https://ai.google.dev/api/generate-content
  */
 export function toRequest(turn: ChatTurn): UpstreamRequest {
-  const request = withContinuation(turn.request, turn.continuation);
-  const traits = modelTraits(turn.model);
+  const { body, dropped } = toBody(withContinuation(turn.request, turn.continuation), turn.model);
+  return {
+    path: generatePath(turn.model, turn.stream),
+    body: Buffer.from(JSON.stringify(body)),
+    headers: JSON_HEADERS,
+    dropped,
+  };
+}
+
+export function toBody(
+  request: ChatRequest,
+  model: string,
+): { readonly body: Readonly<Record<string, unknown>>; readonly dropped: readonly string[] } {
+  const traits = modelTraits(model);
   const dropped = droppedFields(request);
   const tools = toTools(request, dropped);
   const generationConfig = toGenerationConfig(request, traits, dropped);
@@ -31,12 +43,7 @@ export function toRequest(turn: ChatTurn): UpstreamRequest {
     ...tools,
     generationConfig: Object.keys(generationConfig).length > 0 ? generationConfig : undefined,
   };
-  return {
-    path: generatePath(turn.model, turn.stream),
-    body: Buffer.from(JSON.stringify(body)),
-    headers: JSON_HEADERS,
-    dropped: [...dropped, ...droppedParts],
-  };
+  return { body, dropped: [...dropped, ...droppedParts] };
 }
 
 /** Fields the API has no word for, whatever the model. */
