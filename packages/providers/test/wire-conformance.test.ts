@@ -1,5 +1,4 @@
-import { anthropicCountTokensWire } from '../src/dialects/anthropic-messages/count-tokens.js';
-import { anthropicMessagesWire } from '../src/dialects/anthropic-messages/wire.js';
+import { anthropicCountTokensWire, anthropicMessagesWire } from '../src/dialects/anthropic-messages/wire.js';
 import { geminiEmbeddingsWire } from '../src/dialects/gemini/embeddings.js';
 import { geminiWire } from '../src/dialects/gemini/wire.js';
 import { openAiResponsesWire } from '../src/dialects/openai-responses/wire.js';
