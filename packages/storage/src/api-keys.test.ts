@@ -1,7 +1,3 @@
-/**
- * pg’s own CommonJS files must not be resolved with the `import` condition that jest.config.mjs adds everywhere.
- * @jest-environment-options {"customExportConditions": ["source", "node"]}
- */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createTestDatabase, type TestDatabase } from './__fixtures__/test-database.js';
 import { type ApiKeyStore, createApiKeyStore } from './api-keys.js';

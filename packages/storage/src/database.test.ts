@@ -1,7 +1,3 @@
-/**
- * pg’s own CommonJS files must not be resolved with the `import` condition that jest.config.mjs adds everywhere.
- * @jest-environment-options {"customExportConditions": ["source", "node"]}
- */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { inspect } from 'node:util';

@@ -31,7 +31,7 @@ interface TokenColumns {
   readonly cost_micros: number | null;
 }
 
-export interface AttemptsTable extends TokenColumns {
+interface AttemptsTable extends TokenColumns {
   readonly request_id: string;
   readonly index: number;
   readonly started_at: Date;
@@ -45,7 +45,7 @@ export interface AttemptsTable extends TokenColumns {
   readonly role: string;
 }
 
-export interface RequestsTable extends TokenColumns {
+interface RequestsTable extends TokenColumns {
   readonly request_id: string;
   readonly started_at: Date;
   readonly duration_ms: number;

@@ -1,7 +1,3 @@
-/**
- * pg’s own CommonJS files must not be resolved with the `import` condition that jest.config.mjs adds everywhere.
- * @jest-environment-options {"customExportConditions": ["source", "node"]}
- */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';

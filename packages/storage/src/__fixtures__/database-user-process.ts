@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-export interface Line {
+interface Line {
   readonly type: string;
   readonly [key: string]: unknown;
 }
@@ -16,13 +16,14 @@ export interface DatabaseUser {
   exited: Promise<unknown>;
 }
 
-const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+const LOADER = fileURLToPath(new URL('./source-loader.mjs', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('./database-user.ts', import.meta.url));
 
 /** Starts `database-user.ts` on the folder, in a process group of its own. */
 export function startDatabaseUser(dataDirectory: string): DatabaseUser {
   const child = spawn(
     process.execPath,
-    ['--disable-warning=ExperimentalWarning', '--conditions=source', '--import', here('./source-loader.mjs'), here('./database-user.ts'), dataDirectory],
+    ['--disable-warning=ExperimentalWarning', '--conditions=source', '--import', LOADER, PROGRAM, dataDirectory],
     { stdio: ['pipe', 'pipe', 'pipe'], detached: true },
   );
   const lines: Line[] = [];

@@ -125,7 +125,7 @@ export async function untilReady(options: {
 }
 
 /** @returns whether it is gone */
-export async function untilGone(server: ProcessIdentity, timeoutMs: number): Promise<boolean> {
+async function untilGone(server: ProcessIdentity, timeoutMs: number): Promise<boolean> {
   for (const deadline = Date.now() + timeoutMs; isRunning(server); await delay(POLL_MS)) {
     if (Date.now() >= deadline) return false;
   }
