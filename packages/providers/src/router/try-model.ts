@@ -75,7 +75,8 @@ export async function tryModel<Result>(options: TryModelOptions<Result>): Promis
       const outcome: Result | ProviderError = await callOnce({ run, operation, model, payer, token, ticket });
       if (!(outcome instanceof ProviderError)) return { state: 'answered', result: outcome };
       fault = { cause: 'called', model, error: outcome };
-      if (!run.alive || outcome.kind === 'cancelled') break;
+      // No wait is spent on a model whose breaker has opened meanwhile.
+      if (!run.alive || outcome.kind === 'cancelled' || breaker.admit(model) === undefined) break;
       const row = FAILURE_TABLE[outcome.kind];
       const again = await repeats({
         run,
