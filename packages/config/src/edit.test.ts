@@ -146,10 +146,14 @@ describe('setConfigValue', () => {
       'config.yml:11: server.metrics_port: `server.port` and `server.metrics_port` are both 8080; they must differ',
     ],
     ['storage.url', 'mysql://a:hunter2@b/c', 'config.yml:15: storage.url: expected `embedded` or a postgres:// URL'],
-    ['server', '{port: [', 'VALUE: server: the value is not valid YAML; does it need quotes?'],
+    [
+      'server',
+      '{port: [',
+      'VALUE: server: the value cannot be read: the indentation does not fit the lines above, or a bracket is not closed',
+    ],
     ['a..b', '1', 'KEY: expected a key with dots between its parts, as `server.port`'],
     ['__proto__.x', '1', 'config.yml:1: __proto__.x: cannot be set by this command; edit the file'],
-    ['logs', '{__proto__: {level: warn}}', 'config.yml:12: logs: cannot be set by this command; edit the file'],
+    ['logs', '{__proto__: {level: warn}}', 'VALUE: logs: the value cannot be read: this key is never taken'],
   ])('refuses %s = %s with the message that loading would give', (key, value, message) => {
     expect(refusal(key, value)).toBe(message);
   });

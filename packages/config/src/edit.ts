@@ -105,9 +105,7 @@ function readValue(value: string, shape: SettingShape | undefined, key: string):
   }
   if (!(read instanceof SourceTree)) {
     const origin = { kind: 'flag', flag: 'VALUE' } as const;
-    throw new ConfigError([
-      { kind: 'syntax', origin, key, detail: 'the value is not valid YAML; does it need quotes?' },
-    ]);
+    throw new ConfigError([{ kind: 'syntax', origin, key, detail: `the value cannot be read: ${read[0]?.detail}` }]);
   }
   return shape?.node === 'leaf' && typeof parsed === 'string' ? fromText(parsed, shape) : parsed;
 }
