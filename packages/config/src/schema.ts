@@ -226,6 +226,9 @@ export const settingsSchema = z.strictObject({
       concurrency: z.int().min(1).max(1_000).default(4).describe('Jobs at the same time.'),
       metrics_port: port(9091).describe('`/metrics`, `/health` and `/ready` of the worker.'),
       drain_grace: duration('25s').describe('How long running jobs may take after SIGTERM.'),
+      takeover_after: duration('15s', { min: 1_000, max: 600_000 }).describe(
+        'A job whose worker has not been heard of for this long is given to another.',
+      ),
     })
     .prefault({})
     .describe('The process for jobs.'),
