@@ -9,7 +9,7 @@ import type {
 } from '@moltbot/contracts';
 import type { JsonObject } from '../../caller-request.js';
 import { nestsWithin } from '../../read-json.js';
-import { expectList, expectObject, expectText, optionalBoolean, refuse } from './request-fields.js';
+import { expectList, expectObject, expectText, optionalBoolean, refuse } from '../../request-fields.js';
 import { DEEPEST_JSON } from './to-schema.js';
 import { UNSIGNED } from './unsigned-thinking.js';
 

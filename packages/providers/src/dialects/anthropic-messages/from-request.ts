@@ -11,7 +11,7 @@ import {
   optionalObject,
   optionalText,
   refuse,
-} from './request-fields.js';
+} from '../../request-fields.js';
 import { nestsWithin } from '../../read-json.js';
 import { DEEPEST_JSON } from './to-schema.js';
 

@@ -9,7 +9,7 @@ import {
   optionalObject,
   optionalText,
   refuse,
-} from './request-fields.js';
+} from '../../request-fields.js';
 import { DEEPEST_JSON } from './to-schema.js';
 
 const MOST_TOOLS = 10_000;
