@@ -1,5 +1,5 @@
 import type { AttemptSummary, ChatAnswer, ChatRequest, Dialect, ErrorCode, StreamPart } from '@moltbot/contracts';
-import type { JsonObject } from './caller-request.js';
+import type { JsonObject } from './json-object.js';
 
 /** A caller's dialect at our door, as pure functions: what came in, and how an answer or an error is said. */
 export interface DialectDoor {

@@ -1,7 +1,9 @@
-export type { CallerRequest, JsonObject } from './caller-request.js';
+export { type CallerRequest, createCallerRequest, type JsonObject, readJsonObject } from './caller-request.js';
 export { type DemoUpstream, type DemoUpstreamOptions, startDemoUpstream } from './demo/demo-upstream.js';
 export { type DemoDirectiveName, demoDirectives } from './demo/directives.js';
 export { demoDirectivesMarkdown } from './demo/directives-markdown.js';
+export { anthropicMessagesDoor } from './dialects/anthropic-messages/door.js';
+export { openAiChatDoor } from './dialects/openai-chat/door.js';
 export type { AnswerContext, DialectDoor, DoorError, StreamWriter } from './dialect-door.js';
 export { FAILURE_KINDS, type FailureKind, ProviderError, type ProviderErrorOptions } from './failure.js';
 export {

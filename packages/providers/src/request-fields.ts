@@ -1,5 +1,5 @@
 import { MoltbotError } from '@moltbot/contracts';
-import type { JsonObject } from './caller-request.js';
+import type { JsonObject } from './json-object.js';
 
 /** Strict readers of a caller's body. Absent and null are `undefined`; any other shape throws `invalid_request` with the path. */
 
