@@ -37,6 +37,7 @@ export function patchYaml({ text, path, value }: YamlEdit): string | undefined {
 /** The same through the library: comments and order stay, spacing becomes the library's. `undefined` where a comment would go. */
 export function rewriteKeepingComments(edit: YamlEdit): string | undefined {
   const rewritten = rewriteYaml(edit);
+  if (rewritten === undefined) return undefined;
   const kept = commentsOf(rewritten);
   return commentsOf(edit.text).every((comment) => kept.includes(comment)) ? rewritten : undefined;
 }
@@ -45,8 +46,9 @@ function commentsOf(text: string): readonly string[] {
   return [...new Lexer().lex(text)].filter((token) => token.startsWith('#')).map((token) => token.trim());
 }
 
-function rewriteYaml({ text, path, value }: YamlEdit): string {
+function rewriteYaml({ text, path, value }: YamlEdit): string | undefined {
   const document = parseDocument(text, YAML_OPTIONS);
+  if (document.contents !== null && !isMap(document.contents)) return undefined;
   for (let depth = 1; depth < path.length; depth += 1) {
     const parent = document.getIn(path.slice(0, depth), true);
     if (!isMap(parent)) document.setIn(path.slice(0, depth), document.createNode({}));

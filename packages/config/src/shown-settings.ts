@@ -26,8 +26,9 @@ export function shownSettings({
 }
 
 function masked(path: readonly string[], value: WrittenValue): WrittenValue {
-  if (isSecretKey(path)) return '***';
-  if (typeof value !== 'string') return value;
+  if (typeof value !== 'string') return isSecretKey(path) ? '***' : value;
   const open = withoutUserInfo(value);
+  // A database's address is worth showing once its user and password are out.
+  if (isSecretKey(path) && path.at(-1) !== 'url') return '***';
   return looksSecret(open.replace('***@', '')) ? '***' : open;
 }
