@@ -63,7 +63,7 @@ describe('auth.json', () => {
       'auth.json:2: openai.kye: unknown key; did you mean `openai.key`?',
       'auth.json:3: anthropic.type: expected one of api_key, oauth; found "oath"',
       'auth.json:4: gemini.type: is missing; expected one of api_key, oauth',
-      'auth.json:5: "a b": expected `provider` or `provider:account` (letters, digits, _ . - and, in an account, @ +)',
+      'auth.json:5: "(a name of 3 characters)": expected `provider` or `provider:account` (letters, digits, _ . - and, in an account, @ +)',
       'auth.json:6: mine.key: expected a value',
       'auth.json:7: other.client_id: is missing; expected text',
       'auth.json:7: other.scopes: expected a list of texts; found "model:read"',

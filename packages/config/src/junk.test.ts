@@ -36,7 +36,7 @@ const AUTH = `{
 const slip = fc.record({
   kind: fc.constantFrom('lose', 'double', 'replace', 'lose-line', 'join', 'cut'),
   at: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
-  character: fc.constantFrom(...':{}[],"\'#&*!|>%@`-? \t\n\\=x0'),
+  character: fc.constantFrom(...':{}[],"\'#&*!|>%@`-? \t\n\\=x0'.split('')),
 });
 type Slip = typeof slip extends fc.Arbitrary<infer Value> ? Value : never;
 
