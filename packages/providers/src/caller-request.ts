@@ -76,7 +76,7 @@ function parse(bytes: Buffer): unknown {
   const ascii = isAscii(bytes);
   if (!ascii && !isUtf8(bytes)) throw new MoltbotError('invalid_json', 'The body is not valid UTF-8.');
   try {
-    return JSON.parse(ascii ? bytes.latin1Slice(0, bytes.length) : bytes.utf8Slice(0, bytes.length)) as unknown;
+    return JSON.parse(bytes.toString(ascii ? 'latin1' : 'utf8')) as unknown;
   } catch (error) {
     // The engine's own message quotes the body.
     const position = /position (\d+)/.exec(error instanceof Error ? error.message : '')?.[1];

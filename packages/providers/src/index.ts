@@ -12,6 +12,10 @@ export {
   type LocalServer,
   type LocalServerKind,
 } from './local-servers.js';
+export { createEventSplitter, type EventSplitter, type ServerSentEvent, type SplitResult } from './http/event-stream.js';
+export type { PostOptions, UpstreamClient, UpstreamResponse } from './http/upstream.js';
+export { createUpstreamClient, type ProxySettings, type UpstreamClientOptions } from './http/upstream-client.js';
+export { listProviderModels, type ListProviderModelsOptions } from './list-provider-models.js';
 export { FAILURE_TABLE, failureTableMarkdown, type FailureRow } from './router/classify.js';
 export type { EmbedCall, EngineCall, FailoverEngine } from './router/engine.js';
 export {
@@ -19,6 +23,7 @@ export {
   type FailoverEngineOptions,
   type RunningFailoverEngine,
 } from './router/failover-engine.js';
+export { createModelRouter, type ModelRouterOptions } from './router/create-model-router.js';
 export type { ListedModel, ModelRouter, Selection } from './router/model-router.js';
 export type { RouterObserver } from './router/observer.js';
 export type { Served, ServedAnswer, ServedFrame, ServedStream, StreamResult } from './router/served.js';
