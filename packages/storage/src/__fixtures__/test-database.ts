@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Secret } from '@moltbot/contracts';
 import pg from 'pg';
 import { type DatabaseConnection, databaseUrl } from '../database.js';
+import type { EmbeddedPostgres } from '../embedded-postgres/embedded-postgres.js';
+import { isRunning } from '../embedded-postgres/process-identity.js';
 import { startEmbeddedPostgres } from '../embedded-postgres/start-embedded-postgres.js';
 
 export interface TestDatabase {
@@ -21,12 +23,24 @@ export function temporaryDirectory(): string {
   return directory;
 }
 
-/** An empty database: on the server of TEST_DATABASE_URL, else on an embedded one of its own. */
+const SHARED = 'moltbot-test-shared-';
+
+/** One server for all test files of a run (the workers of jest have one parent): preparing one takes a second. */
+async function sharedServer(): Promise<EmbeddedPostgres> {
+  for (const name of readdirSync(tmpdir())) {
+    if (!name.startsWith(SHARED) || isRunning({ pid: Number(name.slice(SHARED.length)) })) continue;
+    rmSync(join(tmpdir(), name), { recursive: true, force: true });
+  }
+  const directory = join(tmpdir(), SHARED + process.ppid);
+  mkdirSync(directory, { recursive: true, mode: 0o755 });
+  return startEmbeddedPostgres({ dataDirectory: join(directory, 'postgres') });
+}
+
+/** An empty database: on the server of TEST_DATABASE_URL, else on an embedded one. */
 export async function createTestDatabase(): Promise<TestDatabase> {
-  const given = process.env.TEST_DATABASE_URL;
-  const directory = given === undefined ? temporaryDirectory() : undefined;
-  const server = directory === undefined ? undefined : await startEmbeddedPostgres({ dataDirectory: join(directory, 'postgres') });
-  const administration = given ?? databaseUrl(server!.connection).reveal();
+  const given = process.env['TEST_DATABASE_URL'];
+  const server = given === undefined ? await sharedServer() : undefined;
+  const administration = server === undefined ? String(given) : databaseUrl(server.connection).reveal();
   const name = `moltbot_test_${randomUUID().replaceAll('-', '')}`;
   await execute(administration, `create database ${name}`);
   const url = new URL(administration);
@@ -37,7 +51,6 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     async drop() {
       await execute(administration, `drop database ${name} with (force)`);
       await server?.stop();
-      if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
     },
   };
 }
