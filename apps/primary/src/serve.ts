@@ -2,10 +2,10 @@ import { homedir } from 'node:os';
 import { parseArgs } from 'node:util';
 import {
   type Flags,
-  type LoadedConfig,
   loadConfig,
   moltbotPaths,
   processEnvironment,
+  readProxyEnvironment,
   type Settings,
   watchConfig,
 } from '@moltbot/config';
@@ -40,7 +40,7 @@ export async function serve(options: { readonly argv: readonly string[] }): Prom
     maxFiles: settings.logs.max_files,
     onDrop: (count) => metrics.logLinesDropped.inc(count),
   });
-  const telemetry = createTelemetry({ logger, metrics, env });
+  const telemetry = createTelemetry({ logger, metrics });
   for (const warning of initial.warnings) logger.warn(warning.message);
   const watcher = watchConfig({
     paths,
@@ -64,7 +64,13 @@ export async function serve(options: { readonly argv: readonly string[] }): Prom
     await logger.close();
   };
   try {
-    const core = await buildCore({ version: VERSION, paths, config: () => watcher.current(), telemetry });
+    const core = await buildCore({
+      version: VERSION,
+      paths,
+      config: () => watcher.current(),
+      telemetry,
+      proxy: readProxyEnvironment(env),
+    });
     parts.core = core;
     const adapter = new FastifyAdapter({
       ...serverOptions({ server: settings.server, newRequestId: () => core.requestIds.next() }),

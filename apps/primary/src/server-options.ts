@@ -1,7 +1,8 @@
 import type { Settings } from '@moltbot/config';
 import { MoltbotError } from '@moltbot/contracts';
 import { openAiChatDoor } from '@moltbot/providers';
-import type { FastifyServerOptions } from 'fastify';
+import type { FastifyHttpOptions } from 'fastify';
+import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { errorAnswer } from './core/http-errors.js';
 
@@ -15,7 +16,7 @@ const CLIENT_ERRORS = {
 export function serverOptions(options: {
   readonly server: Settings['server'];
   readonly newRequestId: () => string;
-}): FastifyServerOptions {
+}): FastifyHttpOptions<Server> {
   const { server, newRequestId } = options;
   return {
     logger: false,

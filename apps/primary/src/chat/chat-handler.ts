@@ -1,6 +1,7 @@
 import { MoltbotError } from '@moltbot/contracts';
 import { type AnswerContext, type CallerRequest, createCallerRequest } from '@moltbot/providers';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Core } from '../core/core.js';
 import { cutOffIfUnread } from './drained.js';
 import type { Exchange } from './exchange.js';
@@ -15,7 +16,7 @@ export function createChatHandler(core: Core) {
     exchange.stream = call.stream;
     const plan = core.router.plan(selectionOf(call));
     exchange.chain = plan.name;
-    const engineCall = { call, plan, signal: exchange.signal };
+    const engineCall = { call, plan, signal: exchange.signal, headers: passedHeaders(request.headers) };
     if (call.stream) {
       const served = await core.engine.stream(engineCall);
       // From here on the answer is committed: what fails is said in band.
@@ -78,5 +79,15 @@ function answerContext(exchange: Exchange, call: CallerRequest, model: string): 
     model,
     includeUsage: call.wantsStreamUsage,
     estimatedInputTokens: call.estimatedInputTokens,
+  };
+}
+
+/** Anthropic's version and beta switches go along where the model's API is Anthropic's too. */
+function passedHeaders(headers: IncomingHttpHeaders): Readonly<Record<string, string>> | undefined {
+  const { 'anthropic-version': version, 'anthropic-beta': beta } = headers;
+  if (version === undefined && beta === undefined) return undefined;
+  return {
+    ...(typeof version === 'string' ? { 'anthropic-version': version } : {}),
+    ...(typeof beta === 'string' ? { 'anthropic-beta': beta } : {}),
   };
 }

@@ -1,14 +1,13 @@
 import { createVault, createApiKeyVerifier } from '@moltbot/auth';
-import type { LoadedConfig, MoltbotPaths, Settings } from '@moltbot/config';
-import type { MoltbotError, RequestRecord } from '@moltbot/contracts';
-import { MoltbotError as MoltbotErrorClass } from '@moltbot/contracts';
+import type { LoadedConfig, MoltbotPaths, ProxyEnvironment, Settings } from '@moltbot/config';
+import { MoltbotError, type RequestRecord } from '@moltbot/contracts';
 import { createRequestIds, type RequestIds } from '@moltbot/observability';
 import {
   createFailoverEngine,
   createModelRouter,
   createUpstreamClient,
-  type FailoverEngine,
   type ModelRouter,
+  type RunningFailoverEngine,
   type Provider,
   startDemoUpstream,
   type UpstreamClient,
@@ -37,7 +36,7 @@ export interface Core {
   readonly startedAt: number;
   readonly settings: () => Settings;
   readonly router: ModelRouter;
-  readonly engine: FailoverEngine;
+  readonly engine: RunningFailoverEngine;
   readonly access: Access;
   readonly requestIds: RequestIds;
   readonly keepAlive: KeepAlive;
@@ -60,6 +59,8 @@ export interface CoreOptions {
   /** The configuration as it is now: follows edits of the files. */
   readonly config: () => LoadedConfig;
   readonly telemetry: Telemetry;
+  /** The system's proxies, for calls to providers. */
+  readonly proxy: ProxyEnvironment;
 }
 
 export async function buildCore(options: CoreOptions): Promise<Core> {
@@ -72,7 +73,7 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
     applicationName: 'moltbot-primary',
     onEvent: (event) => telemetry.storageEvent(event),
   });
-  const demo = await startDemoUpstream({ unref: true });
+  const demo = await startDemoUpstream();
   const state = createMemoryState({});
   const vault = createVault({ credentials: () => config().credentials });
   const clients = new ClientPool({ create: (provider) => createClient(provider) });
@@ -102,7 +103,11 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
   let draining = false;
 
   function createClient(provider: Provider): UpstreamClient {
-    return createUpstreamClient({ maxConnections: provider.settings.max_connections, proxy: telemetry.proxy });
+    const { httpProxy, httpsProxy, noProxy } = options.proxy;
+    return createUpstreamClient({
+      maxConnections: provider.settings.max_connections,
+      proxy: { httpProxy: httpProxy?.reveal(), httpsProxy: httpsProxy?.reveal(), noProxy: noProxy.join(',') },
+    });
   }
 
   const core: Core = {
@@ -119,9 +124,9 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
     requestBegan() {
       inFlight += 1;
       telemetry.requestBegan();
-      if (draining) throw new MoltbotErrorClass('shutting_down', undefined, { retryAfterMs: 1_000 });
+      if (draining) throw new MoltbotError('shutting_down', undefined, { retryAfterMs: 1_000 });
       if (inFlight > settings().server.max_in_flight) {
-        throw new MoltbotErrorClass('overloaded', undefined, { retryAfterMs: 1_000 });
+        throw new MoltbotError('overloaded', undefined, { retryAfterMs: 1_000 });
       }
     },
     requestEnded(record) {
@@ -143,6 +148,7 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
     async close() {
       lists.close();
       keepAlive.close();
+      engine.close();
       await clients.close();
       await demo.close();
       await state.close();

@@ -1,5 +1,4 @@
 import type { ApiKeyVerifierEvent } from '@moltbot/auth';
-import { type Environment, type ProxyEnvironment, readProxyEnvironment } from '@moltbot/config';
 import type { MoltbotError, RequestRecord } from '@moltbot/contracts';
 import type { Logger, Metrics } from '@moltbot/observability';
 import type { RouterObserver } from '@moltbot/providers';
@@ -20,7 +19,6 @@ const BREAKER_LEVELS = { closed: 0, 'half-open': 1, open: 2 } as const;
 /** Where the packages' events become log lines, metrics and ledger rows: packages themselves stay silent. */
 export interface Telemetry {
   readonly logger: Logger;
-  readonly proxy: ProxyEnvironment;
   routerObserver(ledger: UsageLedger): RouterObserver;
   requestBegan(): void;
   requestEnded(record: RequestRecord): void;
@@ -32,16 +30,10 @@ export interface Telemetry {
   configRefused(error: unknown): void;
 }
 
-export function createTelemetry(options: {
-  readonly logger: Logger;
-  readonly metrics: Metrics;
-  readonly env: Environment;
-}): Telemetry {
+export function createTelemetry(options: { readonly logger: Logger; readonly metrics: Metrics }): Telemetry {
   const { logger, metrics } = options;
   return {
     logger,
-    proxy: readProxyEnvironment(options.env),
-
     routerObserver: (ledger) => {
       metrics.onRender(() => metrics.usageRowsBuffered.set(ledger.stats().buffered));
       return routerObserver({ logger, metrics, ledger });

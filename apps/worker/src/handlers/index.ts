@@ -1,0 +1,5 @@
+import type { JobHandlers } from '../deps.js';
+import { warmup } from './warmup.js';
+
+/** Every job of `contracts/jobs` and who does it: one without a handler does not compile. */
+export const handlers: JobHandlers = { warmup };

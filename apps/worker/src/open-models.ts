@@ -1,0 +1,70 @@
+import { createVault } from '@moltbot/auth';
+import type { LoadedConfig, ProxyEnvironment, Settings } from '@moltbot/config';
+import { createRequestIds } from '@moltbot/observability';
+import {
+  createFailoverEngine,
+  createModelRouter,
+  createUpstreamClient,
+  type RouterObserver,
+  startDemoUpstream,
+  type UpstreamClient,
+} from '@moltbot/providers';
+import { createMemoryState } from '@moltbot/state';
+import type { ModelWarmer } from './deps.js';
+import { createModelWarmer } from './model-warmer.js';
+
+export interface OpenModelsOptions {
+  /** As it is now: follows edits of the files. */
+  readonly config: () => LoadedConfig;
+  readonly proxy: ProxyEnvironment;
+  readonly observer: RouterObserver;
+}
+
+export interface OpenModels {
+  readonly warmer: ModelWarmer;
+  close(): Promise<void>;
+}
+
+/** Router, engine and connections to providers, the built-in demo model included. */
+export async function openModels({ config, proxy, observer }: OpenModelsOptions): Promise<OpenModels> {
+  const settings = (): Settings => config().settings;
+  const demo = await startDemoUpstream({ unref: true });
+  const state = createMemoryState({});
+  const vault = createVault({ credentials: () => config().credentials });
+  /** By provider and connection limit: one whose settings change gets another client, the old one lives to the end. */
+  const clients = new Map<string, UpstreamClient>();
+  const router = createModelRouter({ settings, vault, demoBaseUrl: () => demo.baseUrl });
+  const engine = createFailoverEngine({
+    clientFor: (provider) => {
+      const maxConnections = provider.settings.max_connections;
+      const key = `${maxConnections} ${provider.name}`;
+      let client = clients.get(key);
+      if (client === undefined) {
+        client = createUpstreamClient({
+          maxConnections,
+          proxy: {
+            httpProxy: proxy.httpProxy?.reveal(),
+            httpsProxy: proxy.httpsProxy?.reveal(),
+            noProxy: proxy.noProxy,
+          },
+        });
+        clients.set(key, client);
+      }
+      return client;
+    },
+    vault,
+    state,
+    settings,
+    observer,
+  });
+  const requestIds = createRequestIds();
+  return {
+    warmer: createModelWarmer({ router, engine, newRequestId: () => requestIds.next() }),
+    close: async () => {
+      engine.close();
+      await Promise.all([...clients.values()].map(async (client) => client.close()));
+      await demo.close();
+      await state.close();
+    },
+  };
+}

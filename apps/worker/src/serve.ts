@@ -1,0 +1,185 @@
+import { homedir } from 'node:os';
+import { parseArgs } from 'node:util';
+import {
+  type Flags,
+  loadConfig,
+  moltbotPaths,
+  needsRestart,
+  processEnvironment,
+  readProxyEnvironment,
+  type Settings,
+  watchConfig,
+} from '@moltbot/config';
+import { MoltbotError } from '@moltbot/contracts';
+import {
+  createLogger,
+  createMetrics,
+  type Logger,
+  type Metrics,
+  type OpsServer,
+  startOpsServer,
+} from '@moltbot/observability';
+import { drainOnSignal } from './drain.js';
+import { createReadiness, type Phase, type Readiness } from './readiness.js';
+import { createTelemetry } from './telemetry.js';
+import { VERSION } from './version.js';
+import { type RunningWorker, startWorker } from './wiring.js';
+
+/** One worker process, from its configuration to its end: config → telemetry → build → serve → drain. */
+export async function serve({ argv }: { readonly argv: readonly string[] }): Promise<void> {
+  const { flags, warmup } = readArguments(argv);
+  const env = processEnvironment();
+  const paths = moltbotPaths({ env, homeDirectory: homedir() });
+  const initial = await loadConfig({ paths, env, flags });
+  const { settings } = initial;
+  const proxy = readProxyEnvironment(env);
+
+  const metrics = createMetrics({ role: 'worker', version: VERSION });
+  const logger = openLogger(settings, metrics);
+  const telemetry = createTelemetry({ logger, metrics });
+  for (const warning of initial.warnings) logger.warn(warning.message);
+  const watch = watchConfig({
+    paths,
+    env,
+    flags,
+    initial,
+    onChange: (next, keys) => {
+      logger.setLevel(next.settings.logs.level);
+      telemetry.configChanged(
+        keys,
+        keys.filter((key) => needsRestart(key)),
+      );
+    },
+    onRefused: (error) => {
+      telemetry.configRefused(error);
+    },
+  });
+
+  let phase: Phase = 'starting';
+  let worker: RunningWorker | undefined;
+  let starting: Promise<RunningWorker> | undefined;
+  let ops: OpsServer | undefined;
+  const stopStarting = new AbortController();
+  const close = async (): Promise<void> => {
+    await worker?.close();
+    await ops?.close();
+    await watch.close();
+    metrics.close();
+    await logger.close();
+  };
+  endOnFault(logger);
+  const drain = drainOnSignal({
+    logger,
+    graceMs: () => watch.current().settings.worker.drain_grace,
+    active: () => worker?.active ?? 0,
+    drain: async (graceMs) => {
+      phase = 'draining';
+      stopStarting.abort();
+      worker ??= await starting?.catch(() => undefined);
+      await worker?.drain(graceMs);
+    },
+    close,
+  });
+  try {
+    const readiness = createReadiness({
+      phase: () => phase,
+      active: () => worker?.active ?? 0,
+      counts: async () => worker?.counts() ?? {},
+      metrics,
+      elapsed: () => performance.now(),
+    });
+    metrics.onRender(async () => readiness.refresh());
+    ops = await openOps({ settings, metrics, readiness });
+    starting = startWorker({
+      paths,
+      config: () => watch.current(),
+      proxy,
+      logger,
+      metrics,
+      telemetry,
+      signal: stopStarting.signal,
+    });
+    worker = await starting;
+  } catch (error) {
+    // Whoever drains closes too.
+    if (stopStarting.signal.aborted) return;
+    drain.cancel();
+    await close();
+    throw error;
+  }
+  if (stopStarting.signal.aborted) return;
+  phase = 'working';
+  process.send?.({ type: 'ready', metricsPort: ops.port });
+  logger.info('worker ready', {
+    metricsPort: ops.port,
+    concurrency: settings.worker.concurrency,
+    version: VERSION,
+    pid: process.pid,
+  });
+  if (warmup) await requestWarmup(worker, logger);
+}
+
+/** The command hands its flags over as one JSON object of dotted keys. */
+function readArguments(argv: readonly string[]): { readonly flags: Flags; readonly warmup: boolean } {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: { flags: { type: 'string', default: '{}' }, warmup: { type: 'boolean', default: false } },
+  });
+  return { flags: JSON.parse(values.flags) as Flags, warmup: values.warmup };
+}
+
+function openLogger({ logs }: Settings, metrics: Metrics): Logger {
+  return createLogger({
+    role: 'worker',
+    level: logs.level,
+    format: logs.format,
+    file: logs.file,
+    maxSize: logs.max_size,
+    maxFiles: logs.max_files,
+    onDrop: (count) => {
+      metrics.logLinesDropped.inc(count);
+    },
+  });
+}
+
+async function openOps(options: {
+  readonly settings: Settings;
+  readonly metrics: Metrics;
+  readonly readiness: Readiness;
+}): Promise<OpsServer> {
+  const { settings, metrics, readiness } = options;
+  const port = settings.worker.metrics_port;
+  try {
+    return await startOpsServer({
+      host: settings.server.host,
+      port,
+      metrics,
+      health: () => readiness.health(),
+      ready: async () => readiness.ready(),
+    });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EADDRINUSE' && code !== 'EACCES') throw error;
+    const message =
+      code === 'EADDRINUSE'
+        ? `Port ${port} is taken. Choose another with \`--metrics-port N\`, or stop what holds it.`
+        : `This user may not open port ${port}. Choose one above 1023 with \`--metrics-port N\`.`;
+    throw new MoltbotError('port_in_use', message, { cause: error });
+  }
+}
+
+/** A fault is in the log, file included, before the process ends; its jobs go to another worker. */
+function endOnFault(logger: Logger): void {
+  process.once('uncaughtException', (error) => {
+    logger.error('fault', { error });
+    void logger.close().finally(() => process.exit(1));
+  });
+}
+
+async function requestWarmup(worker: RunningWorker, logger: Logger): Promise<void> {
+  try {
+    logger.info('warm-up requested', { jobId: await worker.requestWarmup() });
+  } catch (error) {
+    logger.warn('no warm-up: the queue does not answer', { error });
+  }
+}

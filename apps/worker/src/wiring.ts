@@ -1,0 +1,144 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { LoadedConfig, MoltbotPaths, ProxyEnvironment } from '@moltbot/config';
+import { MoltbotError } from '@moltbot/contracts';
+import type { Logger, Metrics } from '@moltbot/observability';
+import { type JobCounts, type JobWorker, openQueues, type Queues } from '@moltbot/queue';
+import { openStorage, type Storage } from '@moltbot/storage';
+import { handlers } from './handlers/index.js';
+import { openModels } from './open-models.js';
+import { createRunner } from './runner.js';
+import type { Telemetry } from './telemetry.js';
+
+export interface WorkerOptions {
+  readonly paths: MoltbotPaths;
+  /** As it is now: follows edits of the files. */
+  readonly config: () => LoadedConfig;
+  readonly proxy: ProxyEnvironment;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly telemetry: Telemetry;
+  /** Ends the waiting for a queue or database that is away. */
+  readonly signal: AbortSignal;
+}
+
+/** What takes jobs, from the database to the handlers. */
+export interface RunningWorker {
+  /** Jobs that are being done. */
+  readonly active: number;
+  /** For `moltbot worker --warmup`. */
+  requestWarmup(): Promise<string>;
+  /** @throws MoltbotError `queue_unavailable` */
+  counts(): Promise<Readonly<Record<string, JobCounts>>>;
+  /** Takes no more jobs; running ones may end within the grace, then they are handed back. */
+  drain(graceMs: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The database or the queue is asked again after this. */
+const RETRY_MS = 2_000;
+const DATABASE_CONNECTIONS = 2;
+const ANSWER_WITHIN_MS = 3_000;
+
+/**
+ * Builds everything and starts taking jobs; waits for a database or a queue that is away.
+ * @throws MoltbotError for what waiting does not mend (`storage_too_new`, `config_invalid`); the signal's reason
+ */
+export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
+  const { config, logger, metrics, telemetry, signal } = options;
+  const { settings } = config();
+  const closers: (() => Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const closer of closers.splice(0).reverse()) {
+      await closer().catch((error: unknown) => {
+        logger.warn('not closed in order', { error });
+      });
+    }
+  };
+  try {
+    const storage = await openStorageFor(options);
+    if (storage !== undefined) closers.push(async () => storage.close());
+    const models = await openModels({
+      config,
+      proxy: options.proxy,
+      observer: telemetry.routerObserver(storage?.usage),
+    });
+    closers.push(async () => models.close());
+    const queues = openQueues({
+      ...(storage === undefined ? { url: settings.queue.url } : { connection: storage.connection }),
+      timeoutMs: ANSWER_WITHIN_MS,
+      onError: (error) => {
+        logger.warn('queue', { error });
+      },
+    });
+    closers.push(async () => queues.close());
+    const runner = createRunner({
+      handlers,
+      deps: {
+        models: models.warmer,
+        settings: () => config().settings,
+        metrics,
+        elapsed: () => performance.now(),
+      },
+      logger,
+      randomBytes,
+    });
+    const worker = await patiently(options, 'the queue', async () =>
+      queues.createWorker(runner, {
+        concurrency: settings.worker.concurrency,
+        takeoverAfterMs: settings.worker.takeover_after,
+        onEvent: (event) => {
+          telemetry.jobEvent(event);
+        },
+      }),
+    );
+    signal.throwIfAborted();
+    return running(worker, queues, close);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function running(worker: JobWorker, queues: Queues, close: () => Promise<void>): RunningWorker {
+  return {
+    get active() {
+      return worker.active;
+    },
+    requestWarmup: async () => (await queues.enqueue('warmup', {})).id,
+    counts: async () => queues.counts(),
+    drain: async (graceMs) => worker.stop({ graceMs }),
+    close,
+  };
+}
+
+/** Only where the queue lives in it. */
+async function openStorageFor(options: WorkerOptions): Promise<Storage | undefined> {
+  const { settings } = options.config();
+  if (settings.queue.url !== 'storage') return undefined;
+  return patiently(options, 'the database', async () =>
+    openStorage({
+      settings,
+      paths: options.paths,
+      poolSize: DATABASE_CONNECTIONS,
+      applicationName: 'moltbot-worker',
+      onEvent: (event) => {
+        options.telemetry.storageEvent(event);
+      },
+    }),
+  );
+}
+
+/** Tries until it works: what is away at the start comes back like what goes away later. */
+async function patiently<T>({ logger, signal }: WorkerOptions, what: string, start: () => Promise<T>): Promise<T> {
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      return await start();
+    } catch (error) {
+      if (!(error instanceof MoltbotError) || !error.retryable) throw error;
+      logger.warn(`waiting for ${what}`, { reason: error.message, action: error.action });
+      await delay(RETRY_MS, undefined, { signal }).catch(() => {});
+    }
+  }
+}
