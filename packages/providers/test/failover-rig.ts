@@ -90,6 +90,18 @@ export class TestVault implements CredentialVault {
       .map(([id, { type }]) => ({ id, provider, type }));
   }
 
+  /** What a forced refresh will bring. */
+  setNext(id: string, secret: string): void {
+    const found = this.credentials.get(id);
+    if (found !== undefined) found.next = new Secret(secret);
+  }
+
+  /** As an edit of auth.json does. */
+  replace(id: string, secret: string): void {
+    const found = this.credentials.get(id);
+    if (found !== undefined) found.secret = new Secret(secret);
+  }
+
   tokenFor(id: string): Secret | Promise<Secret> {
     const found = this.credentials.get(id);
     if (found === undefined) throw new MoltbotError('credential_missing', `No credential ${id}`);
@@ -272,7 +284,7 @@ function createModel(options: {
     baseUrl: rig.baseUrl ?? upstream.baseUrl(dialect),
     settings: providerSettings,
     requiresCredential: (rig.credentials?.length ?? 0) > 0,
-    authHeaders: (token) => ({ 'x-api-key': token }),
+    authHeaders: (token) => ({ authorization: `Bearer ${token}` }),
   };
   return {
     ref: `${name}:m`,
