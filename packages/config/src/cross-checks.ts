@@ -1,9 +1,8 @@
-import { parseModelRef } from '@moltbot/contracts';
-import { BUILTIN_PROVIDERS, isBuiltinProvider } from './builtin-providers.js';
+import { BUILTIN_PROVIDERS, isBuiltinProvider, parseModelRef, PROVIDER_KINDS } from '@moltbot/contracts';
 import type { ConfigProblem, Origin } from './config-problem.js';
 import { findChainCycles } from './chain-cycles.js';
 import { nearest } from './nearest.js';
-import { PROVIDER_KINDS, type Settings } from './schema.js';
+import type { Settings } from './schema.js';
 import { showName, showPath } from './secret-like.js';
 import { formatKey, type SettingPath } from './setting-key.js';
 

@@ -1,6 +1,13 @@
+// The names of providers belong to everybody; kept here too for those who read settings.
+export {
+  BUILTIN_PROVIDERS,
+  type BuiltinProvider,
+  isBuiltinProvider,
+  PROVIDER_KINDS,
+  type ProviderKind,
+} from '@moltbot/contracts';
 export { authFileSchema, type CredentialEntry } from './auth-file-schema.js';
 export { type ConfigWarning, loadAuthFile, type LoadedCredentials, parseAuthFile } from './auth-file.js';
-export { BUILTIN_PROVIDERS, type BuiltinProvider, isBuiltinProvider } from './builtin-providers.js';
 export { editConfigFile, setConfigValue, type SetConfigValueOptions, writeConfigFile } from './edit.js';
 export { putCredential, removeCredential } from './edit-auth-file.js';
 export { type Locale, readLocale } from './locale.js';
@@ -17,8 +24,6 @@ export type { Flags } from './flags.js';
 export { loadConfig, type LoadedConfig, type LoadOptions, parseSettings, type ParsedSettings } from './load.js';
 export { type MoltbotPaths, moltbotPaths } from './paths.js';
 export {
-  PROVIDER_KINDS,
-  type ProviderKind,
   type ProviderModelSettings,
   type ProviderSettings,
   type RetryPolicy,

@@ -1,12 +1,12 @@
-import { isProviderName } from '@moltbot/contracts';
+import { isProviderName, PROVIDER_KINDS } from '@moltbot/contracts';
 import { z } from 'zod';
 import {
+  baseUrl,
   byteSize,
   differencesOf,
   duration,
   headerName,
   headerValue,
-  httpUrl,
   modelName,
   NAME_EXPECTED,
   port,
@@ -96,14 +96,12 @@ const providerModel = z.strictObject({
   price: price.optional().describe('What it costs, in any one currency.'),
 });
 
-export const PROVIDER_KINDS = ['openai', 'anthropic', 'gemini', 'openai-compatible', 'demo'] as const;
-
 const provider = z.strictObject({
   kind: z
     .enum(PROVIDER_KINDS)
     .optional()
     .describe('Which API it speaks; known for openai, anthropic, gemini, ollama, lmstudio, vllm, llamacpp and demo.'),
-  base_url: httpUrl.optional().describe('Where the API is, as far as the version (`http://127.0.0.1:11434/v1`).'),
+  base_url: baseUrl.optional().describe('Where the API is, as far as the version (`http://127.0.0.1:11434/v1`).'),
   api: z.enum(['chat', 'responses']).default('chat').describe('OpenAI only: the API its models are called by.'),
   auth_header: z
     .enum(['bearer', 'x-api-key', 'api-key', 'x-goog-api-key'])
@@ -290,6 +288,5 @@ export const settingsSchema = z.strictObject({
 export type Settings = z.output<typeof settingsSchema>;
 export type ProviderSettings = Settings['providers'][string];
 export type ProviderModelSettings = ProviderSettings['models'][string];
-export type ProviderKind = (typeof PROVIDER_KINDS)[number];
 export type RetryPolicy = Settings['models']['retry_policy'];
 export type Timeouts = Settings['timeouts'];

@@ -45,6 +45,11 @@ export const httpUrl = z
   .url({ protocol: /^https?$/, error: 'expected an http:// or https:// URL' })
   .meta({ kind: 'url', expected: 'expected an http:// or https:// URL' });
 
+/** Of a provider: paths are put behind it, so that it can't have a query. */
+export const baseUrl = httpUrl
+  .refine((url) => !/[?#]/.test(url), 'expected a URL without ? and #; parameters go under `query`')
+  .meta({ kind: 'url', expected: 'expected an http:// or https:// URL' });
+
 /** A name for what the user names: chains, providers. */
 export const NAME_EXPECTED = 'expected a letter, then letters, digits, _ . or -; at most 64';
 

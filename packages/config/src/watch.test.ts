@@ -180,6 +180,28 @@ describe('watchConfig', () => {
     expect(watch.current().settings.server.port).toBe(1);
   });
 
+  it('has taken the change when it tells of it, and keeps what did not change', async () => {
+    await home.writeConfig(PORT(1));
+    const seen: number[] = [];
+    const { heard, watch } = await start({
+      onChange: () => {
+        seen.push(watch.current().settings.server.port);
+        heard.add('change');
+      },
+    });
+    const { settings, credentials } = watch.current();
+    await settle();
+    await home.writeAuth('{"openai": {"type": "api_key", "key": "a"}}');
+    await heard.until(1);
+    expect(watch.current().settings).toBe(settings);
+    expect(watch.current().credentials).not.toBe(credentials);
+    const [credential] = watch.current().credentials;
+    await home.writeConfig(PORT(2));
+    await heard.until(2);
+    expect(watch.current().credentials[0]).toBe(credential);
+    expect(seen).toEqual([1, 2]);
+  });
+
   it('lets environment and flags stay above the file', async () => {
     await home.writeConfig(PORT(1));
     const initial = await loadConfig({ paths: home.paths, env: {}, flags: { 'server.port': 9 } });

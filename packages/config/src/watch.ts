@@ -10,7 +10,8 @@ export interface WatchOptions extends LoadOptions {
   readonly initial: LoadedConfig;
   /**
    * Called once per change that took effect, never twice at a time. `changedKeys` holds setting keys, and
-   * `credentials.ID` for each entry of auth.json that came, went or changed. What it throws refuses the change.
+   * `credentials.ID` for each entry of auth.json that came, went or changed. `current()` is `next` by then; what is thrown
+   * refuses the change and puts the previous one back.
    */
   readonly onChange: (next: LoadedConfig, changedKeys: readonly string[]) => void | Promise<void>;
   /** Called once per content that was refused; the last good configuration stays. Must not throw. */
@@ -31,7 +32,7 @@ export interface WatchTiming {
 export interface ConfigWatch {
   /** The last good configuration. */
   current(): LoadedConfig;
-  /** Ends watching; waits for a reload that is under way, whose result no longer counts. May be called again. */
+  /** Ends watching; waits for a reload that is under way, so never for itself in `onChange`. May be called again. */
   close(): Promise<void>;
 }
 
@@ -142,13 +143,22 @@ class ConfigWatcher implements ConfigWatch {
     }
   }
 
-  async #take(next: LoadedConfig): Promise<void> {
-    const keys = changedKeys(this.#current, next);
+  /** What has not changed stays the same object, so that apps can tell by it. */
+  async #take(loaded: LoadedConfig): Promise<void> {
+    const previous = this.#current;
+    const keys = changedKeys(previous, loaded);
+    const isCredential = (key: string) => key.startsWith('credentials.');
+    const next = {
+      ...loaded,
+      settings: keys.every(isCredential) ? previous.settings : loaded.settings,
+      credentials: keys.some(isCredential) ? loaded.credentials : previous.credentials,
+    };
     this.#refused = undefined;
+    this.#current = next;
     try {
       if (keys.length > 0) await this.#options.onChange(next, keys);
-      this.#current = next;
     } catch (error) {
+      this.#current = previous;
       this.#options.onRefused(error);
     }
   }

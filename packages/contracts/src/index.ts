@@ -30,6 +30,13 @@ export type {
   UserMessage,
 } from './messages.js';
 export { formatModelRef, isProviderName, type ModelRef, parseModelRef } from './model-ref.js';
+export {
+  BUILTIN_PROVIDERS,
+  type BuiltinProvider,
+  isBuiltinProvider,
+  PROVIDER_KINDS,
+  type ProviderKind,
+} from './provider-kinds.js';
 export { Secret } from './secret.js';
 export { isContent, type StreamPart } from './stream-parts.js';
 export type { AttemptRecord, RequestRecord } from './usage-records.js';

@@ -1,4 +1,7 @@
-import type { ProviderKind } from './schema.js';
+/** The APIs that we speak. */
+export const PROVIDER_KINDS = ['openai', 'anthropic', 'gemini', 'openai-compatible', 'demo'] as const;
+
+export type ProviderKind = (typeof PROVIDER_KINDS)[number];
 
 /** Providers that need no `kind` and no `base_url` in the file, with the API they speak. */
 export const BUILTIN_PROVIDERS = {
