@@ -35,7 +35,8 @@ export async function registerChatRoutes(fastify: FastifyInstance, core: Core): 
     scope.addHook('onRequest', (request, reply, done) => {
       const { config } = request.routeOptions;
       const exchange = new Exchange({
-        requestId: core.requestIds.accept(request.headers['x-request-id']),
+        // Ours, whatever the caller sent: the ledger knows a request by it.
+        requestId: core.requestIds.next(),
         door: doorOf(request),
         operation: config.operation ?? 'models',
         request: request.raw,

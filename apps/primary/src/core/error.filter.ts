@@ -18,7 +18,7 @@ export class ErrorFilter implements ExceptionFilter {
     const http = host.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
     const reply = http.getResponse<FastifyReply>();
-    const requestId = this.#core.requestIds.accept(request.headers['x-request-id']);
+    const requestId = this.#core.requestIds.next();
     // Terminus answers a failed check by an exception whose body is the report.
     if (exception instanceof HttpException && exception.getStatus() === 503) {
       void reply.code(503).header('x-request-id', requestId).send(exception.getResponse());
