@@ -45,7 +45,7 @@ export async function openModels({ config, proxy, observer }: OpenModelsOptions)
           proxy: {
             httpProxy: proxy.httpProxy?.reveal(),
             httpsProxy: proxy.httpsProxy?.reveal(),
-            noProxy: proxy.noProxy,
+            noProxy: proxy.noProxy.join(','),
           },
         });
         clients.set(key, client);

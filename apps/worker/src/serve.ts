@@ -170,10 +170,12 @@ async function openOps(options: {
 
 /** A fault is in the log, file included, before the process ends; its jobs go to another worker. */
 function endOnFault(logger: Logger): void {
-  process.once('uncaughtException', (error) => {
+  const end = async (error: unknown): Promise<never> => {
     logger.error('fault', { error });
-    void logger.close().finally(() => process.exit(1));
-  });
+    await logger.close();
+    process.exit(1);
+  };
+  process.once('uncaughtException', (error) => void end(error));
 }
 
 async function requestWarmup(worker: RunningWorker, logger: Logger): Promise<void> {

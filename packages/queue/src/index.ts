@@ -14,5 +14,6 @@ export {
   type OpenQueuesOptions,
   openQueues,
   type Queues,
+  type QueuesOptions,
 } from './open-queues.js';
 export type { QueueConnection } from './queue-connection.js';

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { JOBS, type JobContract, type JobName, type JobPayload, MoltbotError } from '@moltbot/contracts';
+import { JOBS, type JobContract, type JobName, type JobPayload, MoltbotError, type Secret } from '@moltbot/contracts';
 import { type JobSnapshot, toJobSnapshot } from './job-snapshot.js';
 import { type JobProcessor, type JobWorker, type JobWorkerOptions, startJobWorker } from './job-worker.js';
 import { createPostgresBackend } from './postgres-backend.js';
@@ -8,8 +8,11 @@ import { type QueueConnection, toQueueTarget } from './queue-connection.js';
 import { errorGate, settledWithin, withinTime } from './queue-error.js';
 import { createRedisBackend } from './redis-backend.js';
 
-export interface OpenQueuesOptions {
-  readonly connection: QueueConnection;
+/** Where: `url` (`redis://`, `rediss://`, `postgres://`), or `connection` for a PostgreSQL that has none. */
+export type OpenQueuesOptions = QueuesOptions &
+  ({ readonly url: string | Secret } | { readonly connection: QueueConnection });
+
+export interface QueuesOptions {
   /** Lost connections and the like, each message at most once per 10 s: for the log, nothing has to be done. */
   readonly onError: (error: Error) => void;
   /** For a producer's call, from the connection to the answer. Default 5 s. */
@@ -172,7 +175,7 @@ function openBackend(options: OpenQueuesOptions, onError: (error: unknown) => vo
   const namespace = options.namespace ?? 'moltbot';
   if (!NAMESPACE.test(namespace))
     throw new MoltbotError('config_invalid', `${namespace} is no name for a set of queues`);
-  const target = toQueueTarget(options.connection);
+  const target = toQueueTarget('url' in options ? { url: options.url } : options.connection);
   return target.kind === 'redis'
     ? createRedisBackend({ target, namespace, onError })
     : createPostgresBackend({ target, namespace: `${namespace}_queue`, onError });

@@ -1,0 +1,153 @@
+import { describe, expect, it } from '@jest/globals';
+import { settingsSchema } from '@moltbot/config';
+import { MoltbotError } from '@moltbot/contracts';
+import { createLogger, createMetrics } from '@moltbot/observability';
+import type { JobContext, JobDeps, ModelWarmer } from '../deps.js';
+import { warmup } from './warmup.js';
+
+const CHAINS: Readonly<Record<string, readonly string[]>> = {
+  default: ['a:one', 'b:one'],
+  'a:one': ['a:one'],
+  'a:two': ['a:two'],
+  'b:one': ['b:one'],
+};
+
+interface Scene {
+  readonly deps: JobDeps;
+  readonly context: JobContext;
+  readonly abort: AbortController;
+  readonly progress: object[];
+  /** Models in the order in which they began, with how many were loading then. */
+  readonly begun: { readonly model: string; readonly loading: readonly string[] }[];
+}
+
+function scene(warm: ModelWarmer['warm'], { loadTimeout = '5s' } = {}): Scene {
+  const settings = settingsSchema.parse({ model_load_timeout: loadTimeout });
+  const loading = new Set<string>();
+  const begun: Scene['begun'] = [];
+  const progress: object[] = [];
+  const abort = new AbortController();
+  let now = 0;
+  return {
+    begun,
+    progress,
+    abort,
+    deps: {
+      models: {
+        resolve: (name) => {
+          const models = CHAINS[name ?? 'default'];
+          if (models === undefined) throw new MoltbotError('model_not_found');
+          return models;
+        },
+        warm: async (model, options) => {
+          loading.add(model);
+          begun.push({ model, loading: [...loading] });
+          try {
+            await warm(model, options);
+          } finally {
+            loading.delete(model);
+          }
+        },
+      },
+      settings: () => settings,
+      metrics: createMetrics({ role: 'worker', version: '1' }),
+      elapsed: () => (now += 100),
+    },
+    context: {
+      signal: abort.signal,
+      logger: createLogger({ role: 'worker', console: 'none' }),
+      progress: async (value) => void progress.push(value),
+    },
+  };
+}
+
+const pause = async (): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, 5);
+  });
+
+describe('the warm-up', () => {
+  it('loads the default chain where no model is named, and tells how far it is', async () => {
+    const { deps, context, progress } = scene(pause);
+    const result = await warmup({ models: [] }, deps, context);
+    expect(result.models).toHaveLength(2);
+    expect(result.models).toEqual(
+      expect.arrayContaining([
+        { model: 'a:one', state: 'warm', durationMs: expect.any(Number) },
+        { model: 'b:one', state: 'warm', durationMs: expect.any(Number) },
+      ]),
+    );
+    expect(progress).toEqual([
+      { done: 1, of: 2 },
+      { done: 2, of: 2 },
+    ]);
+    const text = await deps.metrics.render();
+    expect(text).toContain('moltbot_model_load_state{model="a:one"} 2');
+    expect(text).toContain('moltbot_model_load_seconds_count{model="b:one"} 1');
+    deps.metrics.close();
+  });
+
+  it('loads each model once and the models of one provider one after the other, providers side by side', async () => {
+    const { deps, context, begun } = scene(pause);
+    await warmup({ models: ['a:one', 'default', 'a:two', 'a:one'] }, deps, context);
+    expect(begun.map(({ model }) => model).toSorted()).toEqual(['a:one', 'a:two', 'b:one']);
+    for (const { loading } of begun) {
+      expect(loading.filter((model) => model.startsWith('a:')).length).toBeLessThanOrEqual(1);
+    }
+    expect(begun.some(({ loading }) => loading.length === 2)).toBe(true);
+  });
+
+  it('reports a model that fails with its code and goes on with the others', async () => {
+    const { deps, context } = scene(async (model) => {
+      if (model === 'a:one') throw new MoltbotError('credential_rejected');
+      if (model === 'a:two') throw new TypeError('canary of a stranger');
+    });
+    const result = await warmup({ models: ['nobody', 'a:one', 'a:two', 'b:one'] }, deps, context);
+    expect(result.models).toEqual(
+      expect.arrayContaining([
+        { model: 'nobody', state: 'failed', durationMs: 0, error: 'model_not_found' },
+        expect.objectContaining({ model: 'a:one', state: 'failed', error: 'credential_rejected' }),
+        expect.objectContaining({ model: 'a:two', state: 'failed', error: 'internal_error' }),
+        expect.objectContaining({ model: 'b:one', state: 'warm' }),
+      ]),
+    );
+    expect(JSON.stringify(result)).not.toContain('canary');
+    expect(await deps.metrics.render()).toContain('moltbot_model_load_state{model="a:one"} 0');
+    deps.metrics.close();
+  });
+
+  it('gives up on a model that loads longer than the settings allow', async () => {
+    const { deps, context } = scene(
+      async (model, { signal, withinMs }) => {
+        expect(withinMs).toBe(100);
+        if (model !== 'a:one') return;
+        await new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => {
+            reject(new MoltbotError('client_closed'));
+          });
+        });
+      },
+      { loadTimeout: '100ms' },
+    );
+    const result = await warmup({ models: ['a:one', 'a:two'] }, deps, context);
+    expect(result.models).toMatchObject([
+      { model: 'a:one', state: 'failed', error: 'upstream_timeout' },
+      { model: 'a:two', state: 'warm' },
+    ]);
+  });
+
+  it('ends with the reason of the signal when the job ends, and begins no further model', async () => {
+    const { deps, context, abort, begun } = scene(
+      async (_model, { signal }) =>
+        new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => {
+            reject(new MoltbotError('client_closed'));
+          });
+        }),
+    );
+    const result = warmup({ models: ['a:one', 'a:two'] }, deps, context);
+    abort.abort(new MoltbotError('shutting_down'));
+    await expect(result).rejects.toMatchObject({ code: 'shutting_down' });
+    expect(begun.map(({ model }) => model)).toEqual(['a:one']);
+  });
+});
