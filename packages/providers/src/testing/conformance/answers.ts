@@ -215,6 +215,24 @@ export function describeAnswers(wire: ChatWire, { exchange }: Exchanges): void {
     expect([parts.filter(isContent), reader.finished]).toEqual([[], false]);
   });
 
+  if (wire.dialect === 'openai-chat') {
+    it('keeps several choices apart', async () => {
+      const words = ['one', ' eins', ' more', ' mehr'];
+      const parts = words.map((text, index) => ({ type: 'text-delta', choice: index % 2, text }) as const);
+      const read = (await streamed({ parts })).parts;
+      for (const [choice, text] of ['one more', ' eins mehr'].entries()) {
+        expect(
+          textOf(
+            read.filter((part) => 'choice' in part && part.choice === choice),
+            'text-delta',
+          ),
+        ).toBe(text);
+        expect(read).toContainEqual({ type: 'finish', choice, reason: 'stop' });
+      }
+      expect(read.filter((part) => part.type === 'end')).toHaveLength(1);
+    });
+  }
+
   it('names the model it asked', async () => {
     const { seen } = await exchange({ type: 'answer' }, turnOf(ask('Hello')));
     expect([seen.model, seen.stream, seen.operation]).toEqual([MODEL, false, 'chat']);
