@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Secret } from '@moltbot/contracts';
 import { temporaryHome } from './__fixtures__/temporary-home.js';
 import { loadAuthFile, parseAuthFile } from './auth-file.js';
-import type { ConfigError } from './config-problem.js';
+import type { ConfigError } from './problems/config-problem.js';
 import { putCredential, removeCredential } from './edit-auth-file.js';
 
 const home = temporaryHome();

@@ -1,12 +1,12 @@
 import { Secret } from '@moltbot/contracts';
 import { z } from 'zod';
 import { authFileSchema, type CredentialEntry, credentialSchema } from './auth-file-schema.js';
-import { ConfigError } from './config-problem.js';
-import { explainIssues } from './explain-issues.js';
-import { readSmallFile } from './read-file.js';
-import { readJson } from './read-json.js';
-import { shapeOf, type SettingShape } from './setting-shape.js';
-import { valueAt } from './source-tree.js';
+import { ConfigError } from './problems/config-problem.js';
+import { explainIssues } from './problems/explain-issues.js';
+import { readSmallFile } from './files/read-file.js';
+import { readJson } from './files/read-json.js';
+import { shapeOf, type SettingShape } from './settings/setting-shape.js';
+import { valueAt } from './files/source-tree.js';
 import type { StoredCredential } from './stored-credential.js';
 
 export interface ConfigWarning {

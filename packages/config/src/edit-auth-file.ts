@@ -1,8 +1,8 @@
-import { writeFileAtomically } from './atomic-write.js';
+import { writeFileAtomically } from './files/atomic-write.js';
 import { loadAuthFile, parseAuthFile } from './auth-file.js';
 import type { CredentialEntry } from './auth-file-schema.js';
-import { withFileLock } from './file-lock.js';
-import type { MoltbotPaths } from './paths.js';
+import { withFileLock } from './files/file-lock.js';
+import type { MoltbotPaths } from './environment/paths.js';
 import type { StoredCredential } from './stored-credential.js';
 
 const OWNER_ONLY = 0o600;

@@ -2,13 +2,13 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { temporaryHome } from './__fixtures__/temporary-home.js';
-import type { ConfigError } from './config-problem.js';
+import type { ConfigError } from './problems/config-problem.js';
 import { editConfigFile, setConfigValue } from './edit.js';
-import { exampleConfig } from './example-config.js';
+import { exampleConfig } from './reference/example-config.js';
 import { parseSettings } from './load.js';
-import { settingEntries } from './setting-entries.js';
-import { formatKey } from './setting-key.js';
-import { leaves } from './setting-shape.js';
+import { settingEntries } from './settings/setting-entries.js';
+import { formatKey } from './settings/setting-key.js';
+import { leaves } from './settings/setting-shape.js';
 
 const FILE = `# mine
 models:   # the models

@@ -1,17 +1,17 @@
 import { isDeepStrictEqual } from 'node:util';
-import { writeFileAtomically } from './atomic-write.js';
-import { ConfigError, type ConfigProblem } from './config-problem.js';
-import { patchYaml, rewriteKeepingComments } from './edit-yaml.js';
-import { withFileLock } from './file-lock.js';
-import { withValue } from './layered-tree.js';
+import { writeFileAtomically } from './files/atomic-write.js';
+import { ConfigError, type ConfigProblem } from './problems/config-problem.js';
+import { patchYaml, rewriteKeepingComments } from './files/edit-yaml.js';
+import { withFileLock } from './files/file-lock.js';
+import { withValue } from './files/layered-tree.js';
 import { parseSettings } from './load.js';
-import type { MoltbotPaths } from './paths.js';
-import { readSmallFile } from './read-file.js';
-import { readYaml } from './read-yaml.js';
-import { resolveKey } from './resolve-key.js';
-import { type SettingShape } from './setting-shape.js';
-import { fromText } from './setting-variables.js';
-import { SourceTree } from './source-tree.js';
+import type { MoltbotPaths } from './environment/paths.js';
+import { readSmallFile } from './files/read-file.js';
+import { readYaml } from './files/read-yaml.js';
+import { resolveKey } from './settings/resolve-key.js';
+import { type SettingShape } from './settings/setting-shape.js';
+import { fromText } from './settings/setting-variables.js';
+import { SourceTree } from './files/source-tree.js';
 
 export interface SetConfigValueOptions {
   /** The text of the file as it is; may be empty. */

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { parseAuthFile } from './auth-file.js';
-import { ConfigError } from './config-problem.js';
+import { ConfigError } from './problems/config-problem.js';
 import { setConfigValue } from './edit.js';
 import { parseSettings } from './load.js';
 

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { MoltbotError } from '@moltbot/contracts';
 import { temporaryHome } from './__fixtures__/temporary-home.js';
-import { ConfigError } from './config-problem.js';
+import { ConfigError } from './problems/config-problem.js';
 import { loadConfig, type LoadOptions } from './load.js';
 import { settingsSchema } from './schema.js';
-import { shownSettings } from './shown-settings.js';
+import { shownSettings } from './reference/shown-settings.js';
 
 const home = temporaryHome();
 const load = (options: Partial<LoadOptions> = {}) => loadConfig({ paths: home.paths, env: {}, ...options });

@@ -1,20 +1,20 @@
 import { type ConfigWarning, loadAuthFile } from './auth-file.js';
-import { ConfigError, type ConfigProblem, type Origin } from './config-problem.js';
-import { crossCheck } from './cross-checks.js';
-import type { Environment } from './environment.js';
-import { explainIssues } from './explain-issues.js';
-import { type Flags, overridesFromFlags } from './flags.js';
-import { LayeredTree } from './layered-tree.js';
-import type { MoltbotPaths } from './paths.js';
-import { readSmallFile } from './read-file.js';
-import { readYaml } from './read-yaml.js';
+import { ConfigError, type ConfigProblem, type Origin } from './problems/config-problem.js';
+import { crossCheck } from './problems/cross-checks.js';
+import type { Environment } from './environment/environment.js';
+import { explainIssues } from './problems/explain-issues.js';
+import { type Flags, overridesFromFlags } from './settings/flags.js';
+import { LayeredTree } from './files/layered-tree.js';
+import type { MoltbotPaths } from './environment/paths.js';
+import { readSmallFile } from './files/read-file.js';
+import { readYaml } from './files/read-yaml.js';
 import { type Settings, settingsSchema } from './schema.js';
-import { showName } from './secret-like.js';
-import { settingEntries, settled } from './setting-entries.js';
-import { formatKey } from './setting-key.js';
-import { type SettingShape, settingsShape } from './setting-shape.js';
-import { overridesFromEnvironment, type UnknownVariable } from './setting-variables.js';
-import { emptyMapping, SourceTree } from './source-tree.js';
+import { showName } from './problems/secret-like.js';
+import { settingEntries, settled } from './settings/setting-entries.js';
+import { formatKey } from './settings/setting-key.js';
+import { type SettingShape, settingsShape } from './settings/setting-shape.js';
+import { overridesFromEnvironment, type UnknownVariable } from './settings/setting-variables.js';
+import { emptyMapping, SourceTree } from './files/source-tree.js';
 import type { StoredCredential } from './stored-credential.js';
 
 /** zod's compiled parsers pay off after hundreds of parses; the first costs 5 ms more. */

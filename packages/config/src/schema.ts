@@ -10,7 +10,7 @@ import {
   modelName,
   NAME_EXPECTED,
   port,
-} from './setting-values.js';
+} from './settings/setting-values.js';
 
 const retryPolicy = z.strictObject({
   max_attempts: z

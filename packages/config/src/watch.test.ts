@@ -2,7 +2,7 @@ import { appendFile, mkdir, rename, rm, symlink, truncate, utimes, writeFile } f
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { temporaryHome } from './__fixtures__/temporary-home.js';
-import type { ConfigError } from './config-problem.js';
+import type { ConfigError } from './problems/config-problem.js';
 import { loadConfig } from './load.js';
 import { type ConfigWatch, watchConfig, type WatchOptions } from './watch.js';
 

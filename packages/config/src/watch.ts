@@ -1,8 +1,13 @@
 import { type FSWatcher, watch } from 'node:fs';
-import { changedKeys } from './changed-keys.js';
-import { type ConfigFiles, fingerprintOfConfigFiles, lookAtConfigFiles, sameConfigFiles } from './config-files.js';
-import { ConfigError } from './config-problem.js';
-import { fileProblem } from './file-access.js';
+import { changedKeys } from './files/changed-keys.js';
+import {
+  type ConfigFiles,
+  fingerprintOfConfigFiles,
+  lookAtConfigFiles,
+  sameConfigFiles,
+} from './files/config-files.js';
+import { ConfigError } from './problems/config-problem.js';
+import { fileProblem } from './files/file-access.js';
 import { type LoadedConfig, loadConfig, type LoadOptions } from './load.js';
 
 export interface WatchOptions extends LoadOptions {

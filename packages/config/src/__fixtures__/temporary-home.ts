@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach } from '@jest/globals';
-import { type MoltbotPaths, moltbotPaths } from '../paths.js';
+import { type MoltbotPaths, moltbotPaths } from '../environment/paths.js';
 
 export interface TemporaryHome {
   paths: MoltbotPaths;

@@ -1,0 +1,135 @@
+import { type LeafShape, type SettingShape, settingsShape, type WrittenValue } from '../settings/setting-shape.js';
+
+/** Values for settings without a default, and names for what the user names. A test keeps it complete. */
+const EXAMPLES: Readonly<Record<string, WrittenValue>> = {
+  'models.policy_chain': 'careful',
+  'models.chains.<name>': 'careful',
+  'models.chains.<name>.primary': 'anthropic:claude-pro',
+  'models.chains.<name>.fallbacks': ['openai:gpt-4-turbo'],
+  'models.chains.<name>.policy_chain': 'default',
+  'models.chains.<name>.retry_policy.max_attempts': 2,
+  'models.chains.<name>.retry_policy.backoff_factor': 2,
+  'models.chains.<name>.retry_policy.initial_backoff': '250ms',
+  'models.chains.<name>.retry_policy.max_backoff': '2s',
+  'models.chains.<name>.retry_policy.max_total_wait': '5s',
+  'models.chains.<name>.timeouts.connect': '2s',
+  'models.chains.<name>.timeouts.headers': '10s',
+  'models.chains.<name>.timeouts.answer': '1m',
+  'models.chains.<name>.timeouts.first_content': '15s',
+  'models.chains.<name>.timeouts.gap': '20s',
+  'models.chains.<name>.timeouts.total': '2m',
+  'providers.<name>': 'my-server',
+  'providers.<name>.kind': 'openai-compatible',
+  'providers.<name>.base_url': 'http://127.0.0.1:8000/v1',
+  'providers.<name>.auth_header': 'bearer',
+  'providers.<name>.headers.<name>': 'my-team',
+  'providers.<name>.query.<name>': '2024-10-21',
+  'providers.<name>.requires_credential': false,
+  'providers.<name>.models.<name>': 'my-model',
+  'providers.<name>.models.<name>.upstream_name': 'my-model-v2',
+  'providers.<name>.models.<name>.api': 'chat',
+  'providers.<name>.models.<name>.context_window': 128_000,
+  'providers.<name>.models.<name>.max_output_tokens': 8_192,
+  'providers.<name>.models.<name>.images': true,
+  'providers.<name>.models.<name>.tools': true,
+  'providers.<name>.models.<name>.prefill': false,
+  'providers.<name>.models.<name>.price.input': 3,
+  'providers.<name>.models.<name>.price.output': 15,
+  'providers.<name>.models.<name>.price.cached_input': 0.3,
+  'providers.<name>.models.<name>.price.cache_write': 3.75,
+  'logs.file': '/var/log/moltbot/moltbot.log',
+};
+
+/** Names in records of plain text. */
+const RECORD_NAMES: Readonly<Record<string, string>> = {
+  'providers.<name>.headers': 'x-team',
+  'providers.<name>.query': 'api-version',
+};
+
+const HEADER = `# The whole of config.yml with the product's defaults: every line may be left out.
+# Lines that begin with # and no space are examples of what has no default.
+`;
+
+const WIDTH = 110;
+
+/** A complete config.yml that sets nothing but defaults, with every description as a comment. */
+export function exampleConfig(): string {
+  return `${HEADER}${[...render({ shape: settingsShape(), path: [], indent: '', off: false })].join('\n')}\n`;
+}
+
+interface Place {
+  readonly shape: SettingShape;
+  readonly path: readonly string[];
+  readonly indent: string;
+  /** Whether the lines are written as comments. */
+  readonly off: boolean;
+}
+
+function* render({ shape, path, indent, off }: Place): Generator<string> {
+  if (shape.node !== 'object') return;
+  for (const [name, field] of shape.fields) {
+    const fieldPath = [...path, name];
+    if (path.length === 0) yield '';
+    yield* wrapped(field.description, indent);
+    yield* renderField({ shape: field, path: fieldPath, indent, off }, name);
+  }
+}
+
+function* renderField(place: Place, name: string): Generator<string> {
+  const { shape, path, indent, off } = place;
+  if (shape.node === 'leaf') {
+    yield leafLine({ leaf: shape, path, indent, off, name });
+  } else if (shape.node === 'object') {
+    yield `${indent}${name}:`;
+    yield* render({ shape, path, indent: `${indent}  `, off });
+  } else {
+    // What the user names has no default: the block is an example as a whole.
+    const block = [...renderRecord({ shape, path, indent: '', off: true }, name)];
+    yield* off ? block.map((line) => indent + line) : block.map((line) => `${indent}#${line}`);
+  }
+}
+
+function* renderRecord({ shape, path }: Place, name: string): Generator<string> {
+  if (shape.node !== 'record') return;
+  const entryPath = [...path, '<name>'];
+  yield `${name}:`;
+  if (shape.entry.node === 'leaf') {
+    const entryName = RECORD_NAMES[path.join('.')] ?? 'name';
+    yield `  ${entryName}: ${flow(EXAMPLES[entryPath.join('.')] ?? '')}`;
+    return;
+  }
+  yield `  ${String(EXAMPLES[entryPath.join('.')] ?? 'name')}:`;
+  yield* render({ shape: shape.entry, path: entryPath, indent: '    ', off: true });
+}
+
+function leafLine(options: {
+  leaf: LeafShape;
+  path: readonly string[];
+  indent: string;
+  off: boolean;
+  name: string;
+}): string {
+  const { leaf, path, indent, off, name } = options;
+  const value = leaf.default ?? EXAMPLES[path.join('.')] ?? '';
+  const mark = leaf.default === undefined && !off ? '#' : '';
+  return `${indent}${mark}${name}: ${flow(value)}`;
+}
+
+/** Text that YAML would read as something else is quoted. */
+function flow(value: WrittenValue): string {
+  if (typeof value === 'object') return `[${value.join(', ')}]`;
+  return typeof value === 'string' && /^[\d.-]+$/.test(value) ? `'${value}'` : String(value);
+}
+
+function* wrapped(description: string, indent: string): Generator<string> {
+  if (description === '') return;
+  let line = `${indent}#`;
+  for (const word of description.split(' ')) {
+    if (line.length + 1 + word.length > WIDTH) {
+      yield line;
+      line = `${indent}#`;
+    }
+    line += ` ${word}`;
+  }
+  yield line;
+}
