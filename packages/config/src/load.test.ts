@@ -106,7 +106,14 @@ describe('loadConfig', () => {
 
   it('warns of variables that look like ours, with the nearest that is', async () => {
     const { warnings } = await load({
-      env: { MOLTBOT_SERVER_PROT: '1', MOLTBOT_QQQQ: '1', MOLTBOT_HOME: '/x', MOLTBOT_LANG: 'en', OTHER: '1' },
+      env: {
+        MOLTBOT_SERVER_PROT: '1',
+        MOLTBOT_QQQQ: '1',
+        MOLTBOT_HOME: '/x',
+        MOLTBOT_LANG: 'en',
+        MOLTBOT_API_KEY: 'k',
+        OTHER: '1',
+      },
     });
     expect(warnings).toEqual([
       { kind: 'unknown_variable', message: 'MOLTBOT_SERVER_PROT is no setting; did you mean MOLTBOT_SERVER_PORT?' },

@@ -10,7 +10,7 @@ export interface ConfigFiles {
   readonly auth: FileMark;
 }
 
-export interface FileMark {
+interface FileMark {
   readonly state: 'missing' | 'empty' | 'present';
   /** Another text means another content, or the same one written again. */
   readonly mark: string;

@@ -4,7 +4,7 @@ import type { ConfigProblem } from '../problems/config-problem.js';
 import { accessProblem, fileProblem } from './file-access.js';
 
 /** Larger files are no configuration. */
-export const MAX_FILE_BYTES = 1_048_576;
+const MAX_FILE_BYTES = 1_048_576;
 
 export interface FileText {
   readonly text: string;

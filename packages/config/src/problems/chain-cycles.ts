@@ -1,6 +1,9 @@
 import type { Settings } from '../schema.js';
 import type { SettingPath } from '../settings/setting-key.js';
 
+/** The chain of `models.primary` and `models.fallbacks`; no other may have the name. */
+export const DEFAULT_CHAIN = 'default';
+
 export interface ChainCycle {
   /** The key that closes the circle. */
   readonly path: SettingPath;
@@ -31,16 +34,16 @@ export function findChainCycles(settings: Settings): readonly ChainCycle[] {
 }
 
 function chainEdges({ models }: Settings): ReadonlyMap<string, readonly Edge[]> {
-  const isChain = (name: string) => name === 'default' || Object.hasOwn(models.chains, name);
+  const isChain = (name: string) => name === DEFAULT_CHAIN || Object.hasOwn(models.chains, name);
   const edgesOf = (chain: { primary: string; fallbacks: readonly string[] }, at: SettingPath): readonly Edge[] =>
     [
       { to: chain.primary, path: [...at, 'primary'] },
       ...chain.fallbacks.map((to) => ({ to, path: [...at, 'fallbacks'] })),
     ].filter(({ to }) => isChain(to));
   return new Map([
-    ['default', edgesOf(models, ['models'])],
+    [DEFAULT_CHAIN, edgesOf(models, ['models'])],
     ...Object.entries(models.chains)
-      .filter(([name]) => name !== 'default')
+      .filter(([name]) => name !== DEFAULT_CHAIN)
       .map(([name, chain]) => [name, edgesOf(chain, ['models', 'chains', name])] as const),
   ]);
 }

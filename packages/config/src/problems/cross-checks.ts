@@ -1,13 +1,10 @@
 import { BUILTIN_PROVIDERS, isBuiltinProvider, parseModelRef, PROVIDER_KINDS } from '@moltbot/contracts';
 import type { ConfigProblem, Origin } from './config-problem.js';
-import { findChainCycles } from './chain-cycles.js';
+import { DEFAULT_CHAIN, findChainCycles } from './chain-cycles.js';
 import { nearest } from './nearest.js';
 import type { Settings } from '../schema.js';
 import { showName, showPath } from './secret-like.js';
 import { formatKey, type SettingPath } from '../settings/setting-key.js';
-
-/** The chain of `models.primary` and `models.fallbacks`; no other may have the name. */
-export const DEFAULT_CHAIN = 'default';
 
 export interface CrossCheckContext {
   readonly settings: Settings;

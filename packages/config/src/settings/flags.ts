@@ -18,7 +18,7 @@ const FLAG_NAMES: Readonly<Record<string, string>> = {
 };
 
 /** `server.port` → `--port`; others are called by their key. */
-export function flagOf(path: SettingPath): string {
+function flagOf(path: SettingPath): string {
   const key = formatKey(path);
   return FLAG_NAMES[key] ?? `--${key}`;
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { settingsSchema } from '../schema.js';
 import type { SettingPath } from './setting-key.js';
 
-export type SettingKind = 'text' | 'url' | 'integer' | 'number' | 'boolean' | 'duration' | 'size' | 'choice' | 'list';
+type SettingKind = 'text' | 'url' | 'integer' | 'number' | 'boolean' | 'duration' | 'size' | 'choice' | 'list';
 
 /** What may be written in a file: `30s`, `32mb`, numbers, lists of text. */
 export type WrittenValue = string | number | boolean | readonly string[];
@@ -26,7 +26,7 @@ export interface ObjectShape {
 }
 
 /** Named by the user: providers, chains, models, headers. */
-export interface RecordShape {
+interface RecordShape {
   readonly node: 'record';
   readonly entry: SettingShape;
   readonly description: string;

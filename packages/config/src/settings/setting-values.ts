@@ -41,7 +41,7 @@ export const port = (fallback: number) => z.int().min(0).max(65_535).default(fal
 /** `provider:model`, a chain's name, or a bare model name. */
 export const modelName = z.string().min(1).max(321);
 
-export const httpUrl = z
+const httpUrl = z
   .url({ protocol: /^https?$/, error: 'expected an http:// or https:// URL' })
   .meta({ kind: 'url', expected: 'expected an http:// or https:// URL' });
 
