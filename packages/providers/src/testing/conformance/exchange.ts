@@ -17,7 +17,7 @@ export function turnOf(request: ChatRequest, more: Partial<ChatTurn> = {}): Chat
 }
 
 /** What came back over the socket, and what the upstream saw. */
-export interface Exchange {
+interface Exchange {
   readonly sent: UpstreamRequest;
   readonly seen: RecordedRequest;
   readonly response: Response;
