@@ -57,7 +57,12 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   };
   try {
     const storage = await openStorageFor(options);
-    if (storage !== undefined) closers.push(async () => storage.close());
+    if (storage !== undefined) {
+      closers.push(async () => storage.close());
+      metrics.onRender(() => {
+        metrics.usageRowsBuffered.set(storage.usage.stats().buffered);
+      });
+    }
     const models = await openModels({
       config,
       proxy: options.proxy,

@@ -107,6 +107,7 @@ describe('a worker on the embedded database', () => {
     worker.kill('SIGTERM');
     expect(await worker.ended()).toEqual({ code: 0, signal: null });
     expect(worker.stderr()).toBe('');
+    expect(worker.records().filter(({ level }) => level === 'warn' || level === 'error')).toEqual([]);
   });
 
   it('asks for a warm-up of the default chain by itself when told to', async () => {
