@@ -36,7 +36,7 @@ function interrupted(read: ReadStream): MoltbotError {
   expect(read.error).toMatchObject({ code: 'stream_interrupted', http: 502 });
   expect(read.finish).toBeUndefined();
   expect(read.parts.some((part) => part.type === 'end')).toBe(false);
-  expect(read.bytes).not.toContain('message_stop');
+  expect(read.bytes).not.toContain('[DONE]');
   return read.error as MoltbotError;
 }
 
@@ -249,15 +249,25 @@ describe('what is never continued', () => {
     expect(requests('first', 'second')).toEqual([1, 0]);
   });
 
+  it('one of several answers at once', async () => {
+    await start(chain(CUT));
+    interrupted((await streamed({ body: { n: 2 } })).read);
+    expect(requests('first', 'second')).toEqual([1, 0]);
+  });
+
+  it('a refusal', async () => {
+    await start(chain({ type: 'cut', after: 2, answer: { refusal: ['I can ', 'not ', 'do that.'] } }));
+    interrupted((await streamed()).read);
+    expect(requests('first', 'second')).toEqual([1, 0]);
+  });
+
   it('a refusal by the content filter', async () => {
     await start(
       chain({ type: 'error-event', after: 10, error: { status: 400, type: 'content_filter', code: 'content_filter' } }),
     );
-    const { read } = await streamed();
-    if (rig.attempts[0]?.outcome === 'content-filtered') {
-      interrupted(read);
-      expect(requests('first', 'second')).toEqual([1, 0]);
-    }
+    const error = interrupted((await streamed()).read);
+    expect(error.attempts.map(({ outcome }) => outcome)).toEqual(['content-filtered']);
+    expect(requests('first', 'second')).toEqual([1, 0]);
   });
 });
 
@@ -310,7 +320,8 @@ describe('the request for the rest', () => {
   it('leaves room only for what the first model has not used', async () => {
     const { upstream } = await start(chain(CUT));
     await streamed({ body: { max_tokens: 500 } });
-    const asked = upstream('second').requests[0]?.body['max_tokens'];
+    const { max_tokens, max_completion_tokens } = upstream('second').requests[0]?.body ?? {};
+    const asked = max_tokens ?? max_completion_tokens;
     expect(asked).toBeLessThan(500 - 50);
     expect(asked).toBeGreaterThan(300);
   });

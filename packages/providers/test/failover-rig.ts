@@ -1,11 +1,14 @@
 import type { Credential, CredentialVault } from '@moltbot/auth';
 import { type Settings, settingsSchema } from '@moltbot/config';
-import { type AttemptRecord, type Dialect, MoltbotError, Secret, type StreamPart } from '@moltbot/contracts';
+import { type AttemptRecord, MoltbotError, Secret, type StreamPart } from '@moltbot/contracts';
 import { createMemoryState, type SharedState } from '@moltbot/state';
 import type { CallerRequest, JsonObject } from '../src/caller-request.js';
 import { anthropicMessagesDoor } from '../src/dialects/anthropic-messages/door.js';
 import { anthropicCountTokensWire, anthropicMessagesWire } from '../src/dialects/anthropic-messages/wire.js';
 import { geminiWire } from '../src/dialects/gemini/wire.js';
+import { openAiChatDoor } from '../src/dialects/openai-chat/door.js';
+import { openAiEmbeddingsWire } from '../src/dialects/openai-chat/embeddings.js';
+import { createOpenAiChatWire } from '../src/dialects/openai-chat/wire.js';
 import type { UpstreamClient } from '../src/http/upstream.js';
 import { createUpstreamClient } from '../src/http/upstream-client.js';
 import type { EngineCall } from '../src/router/engine.js';
@@ -17,12 +20,23 @@ import { type Script, type ScriptedUpstream, startScriptedUpstream } from '../sr
 
 /** The dialects a test's targets and callers speak. */
 const WIRES = {
-  'anthropic-messages': { chat: anthropicMessagesWire, countTokens: anthropicCountTokensWire },
-  gemini: { chat: geminiWire, countTokens: undefined },
+  'openai-chat': {
+    chat: createOpenAiChatWire({ compatible: false }),
+    countTokens: undefined,
+    embeddings: openAiEmbeddingsWire,
+  },
+  'anthropic-messages': {
+    chat: anthropicMessagesWire,
+    countTokens: anthropicCountTokensWire,
+    embeddings: undefined,
+  },
+  gemini: { chat: geminiWire, countTokens: undefined, embeddings: undefined },
 } as const;
+const DOORS = { 'openai-chat': openAiChatDoor, 'anthropic-messages': anthropicMessagesDoor } as const;
 
 export interface RigModel {
   readonly script: Script;
+  /** OpenAI chat where not given. */
   readonly dialect?: keyof typeof WIRES | undefined;
   readonly capabilities?: Partial<Model['capabilities']> | undefined;
   readonly price?: Model['price'];
@@ -50,7 +64,7 @@ export interface RigOptions {
 /** Limits that make a test fast; a test sets the one that it is about. */
 const FAST = {
   models: { retry_policy: { initial_backoff: '20ms', max_backoff: '100ms', max_total_wait: '1s' } },
-  timeouts: { connect: '300ms', headers: '300ms', answer: '300ms', first_content: '400ms', gap: '300ms', total: '5s' },
+  timeouts: { connect: '2s', headers: '3s', answer: '3s', first_content: '3s', gap: '3s', total: '10s' },
   breaker: { failures: 1_000, open_for: '200ms', max_open_for: '800ms' },
 };
 
@@ -77,6 +91,8 @@ export interface CallOptions {
   readonly body: JsonObject;
   readonly text: string;
   readonly replaceable: boolean;
+  /** The caller's; OpenAI chat where not given. */
+  readonly dialect: keyof typeof DOORS;
 }
 
 /** A vault whose secrets a test can change. */
@@ -243,16 +259,16 @@ export function gaps(upstream: ScriptedUpstream): readonly number[] {
 
 let requests = 0;
 
-function callerRequest({ stream = false, body = {}, text = 'What is this?' }: Partial<CallOptions>): CallerRequest {
+function callerRequest(options: Partial<CallOptions>): CallerRequest {
+  const { stream = false, body = {}, text = 'What is this?', dialect = 'openai-chat' } = options;
   const value: JsonObject = {
     model: 'default',
-    max_tokens: 1_000,
+    ...(dialect === 'anthropic-messages' ? { max_tokens: 1_000 } : {}),
     messages: [{ role: 'user', content: text }],
     ...(stream ? { stream } : {}),
     ...body,
   };
   const bytes = Buffer.from(JSON.stringify(value));
-  const dialect: Dialect = 'anthropic-messages';
   requests += 1;
   return {
     requestId: `request-${requests}`,
@@ -262,7 +278,7 @@ function callerRequest({ stream = false, body = {}, text = 'What is this?' }: Pa
     stream,
     wantsStreamUsage: true,
     estimatedInputTokens: Math.ceil(bytes.length / 4),
-    request: () => anthropicMessagesDoor.fromRequest(value),
+    request: () => DOORS[dialect].fromRequest(value),
   };
 }
 
@@ -273,7 +289,7 @@ function createModel(options: {
   readonly settings: Settings;
 }): Model {
   const { name, rig, upstream } = options;
-  const dialect = rig.dialect ?? 'anthropic-messages';
+  const dialect = rig.dialect ?? 'openai-chat';
   const providerSettings = required(
     settingsSchema.parse({ providers: { [name]: { kind: 'openai-compatible', base_url: 'http://127.0.0.1:1' } } })
       .providers[name],
@@ -293,7 +309,6 @@ function createModel(options: {
     upstreamName: 'm-upstream',
     dialect,
     ...WIRES[dialect],
-    embeddings: undefined,
     capabilities: {
       images: true,
       tools: true,

@@ -252,7 +252,7 @@ describe('a silent route is not tried twice', () => {
     ['408', status(408), 'upstream_timeout'],
     ['headers that do not come', { type: 'silence' } as const, 'upstream_timeout'],
   ])('%s moves on', async (_name, behaviour, code) => {
-    const { engine, call } = await start(chain(behaviour));
+    const { engine, call } = await start(chain(behaviour, { timeouts: { answer: '200ms' } }));
     const served = await engine.answer(call());
     expect(served.fallback).toMatchObject({ to: 'second:m', reason: 'response-timeout' });
     expect(await failureOf(engine.answer(call({ plan: (rig as Rig).planOf('first') })))).toMatchObject({

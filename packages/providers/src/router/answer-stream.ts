@@ -97,7 +97,9 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
 
   /** The caller's signal: also where nobody reads at the moment. */
   handleEvent(): void {
-    if (this.#outcome === undefined) this.#settle('cancelled', 'cancelled');
+    if (this.#outcome !== undefined) return;
+    this.#source.cancel();
+    this.#settle('cancelled', 'cancelled');
   }
 
   result(): StreamResult {

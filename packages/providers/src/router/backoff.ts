@@ -14,5 +14,7 @@ export function backoffMs({ policy, repeat, random }: BackoffOptions): number {
 }
 
 export function backoffBoundMs(policy: RetryPolicy, repeat: number): number {
+  // 0 times an infinite growth is not a number.
+  if (policy.initial_backoff === 0) return 0;
   return Math.min(policy.max_backoff, policy.initial_backoff * policy.backoff_factor ** repeat);
 }

@@ -27,6 +27,14 @@ function create(options: { random?: number; holder?: string; settings?: Partial<
   return breaker;
 }
 
+/** A model that the breaker has met: asking is synchronous from then on. */
+async function met(breaker: Breaker | readonly Breaker[], target: Model = model()): Promise<Model> {
+  for (const each of Array.isArray(breaker) ? (breaker as readonly Breaker[]) : [breaker as Breaker]) {
+    await each.admitDead(target, false);
+  }
+  return target;
+}
+
 function model(ref = 'first:m'): Model {
   return { ref, provider: { baseUrl: 'http://127.0.0.1:1/v1' } } as Model;
 }
@@ -56,9 +64,9 @@ afterEach(async () => {
 });
 
 describe('Breaker while closed', () => {
-  it('opens after so many failures in a row, and names what opened it', () => {
+  it('opens after so many failures in a row, and names what opened it', async () => {
     const breaker = create();
-    const target = model();
+    const target = await met(breaker);
     fail(breaker, target, 2);
     expect(breaker.deadness(target)).toBeUndefined();
     fail(breaker, target);
@@ -67,43 +75,43 @@ describe('Breaker while closed', () => {
     expect(events).toEqual(['process-0 first:m open']);
   });
 
-  it('begins the row again after a success', () => {
+  it('begins the row again after a success', async () => {
     const breaker = create();
-    const target = model();
+    const target = await met(breaker);
     fail(breaker, target, 2);
     breaker.succeeded(admitted(breaker, target));
     fail(breaker, target, 2);
     expect(breaker.admit(target)).toBeDefined();
   });
 
-  it('does not count failures that are older than the window', () => {
+  it('does not count failures that are older than the window', async () => {
     const breaker = create();
-    const target = model();
+    const target = await met(breaker);
     fail(breaker, target, 2);
     now += 30_000;
     fail(breaker, target, 2);
     expect(breaker.admit(target)).toBeDefined();
   });
 
-  it('counts a late first content half', () => {
+  it('counts a late first content half', async () => {
     const breaker = create();
-    const target = model();
+    const target = await met(breaker);
     for (let index = 0; index < 5; index += 1) breaker.failed(admitted(breaker, target), 'first-content-late');
     expect(breaker.admit(target)).toBeDefined();
     breaker.failed(admitted(breaker, target), 'first-content-late');
     expect(breaker.admit(target)).toBeUndefined();
   });
 
-  it('opens at once for a model that is not there, and for that model only', () => {
+  it('opens at once for a model that is not there, and for that model only', async () => {
     const breaker = create();
-    breaker.failed(admitted(breaker, model('first:gone')), 'model-not-found');
+    breaker.failed(admitted(breaker, await met(breaker, model('first:gone'))), 'model-not-found');
     expect(breaker.admit(model('first:gone'))).toBeUndefined();
-    expect(breaker.admit(model('first:other'))).toBeDefined();
+    expect(await breaker.admitDead(model('first:other'), false)).toBeDefined();
   });
 
-  it('does not count the caller’s faults, credentials, limits and cancelled calls', () => {
+  it('does not count the caller’s faults, credentials, limits and cancelled calls', async () => {
     const breaker = create();
-    const target = model();
+    const target = await met(breaker);
     for (const kind of [
       'invalid-request',
       'context-too-long',
@@ -119,16 +127,16 @@ describe('Breaker while closed', () => {
     expect(breaker.admit(target)).toBeDefined();
   });
 
-  it('is healthy again where the address of the provider is another', () => {
+  it('is healthy again where the address of the provider is another', async () => {
     const breaker = create();
-    fail(breaker, model(), 3);
+    fail(breaker, await met(breaker), 3);
     const moved = { ref: 'first:m', provider: { baseUrl: 'http://127.0.0.1:2/v1' } } as Model;
-    expect(breaker.admit(moved)).toBeDefined();
+    expect(await breaker.admitDead(moved, false)).toBeDefined();
   });
 
-  it('hands the same leave to all requests', () => {
+  it('hands the same leave to all requests', async () => {
     const breaker = create();
-    const target = model();
+    const target = await met(breaker);
     expect(breaker.admit(target)).toBe(breaker.admit(target));
   });
 });
@@ -136,7 +144,7 @@ describe('Breaker while closed', () => {
 describe('Breaker while open', () => {
   it('lets one of fifty through when its time has come', async () => {
     const breaker = create();
-    const target = model();
+    const target = await met(breaker);
     fail(breaker, target, 3);
     expect(await breaker.admitDead(target, false)).toBeUndefined();
     now += 5_000;
@@ -147,9 +155,8 @@ describe('Breaker while open', () => {
 
   it('lets one through over all processes', async () => {
     const breakers = Array.from({ length: 10 }, () => create());
-    const target = model();
-    for (const breaker of breakers) breaker.admit(target);
-    fail(breakers[0] as Breaker, target, 3);
+    const target = await met(breakers);
+    fail(breakers[0], target, 3);
     await settle();
     for (const breaker of breakers) expect(breaker.admit(target)).toBeUndefined();
     now += 5_000;
@@ -161,8 +168,7 @@ describe('Breaker while open', () => {
 
   it('closes everywhere when the probe succeeds', async () => {
     const [first, second] = [create(), create()];
-    const target = model();
-    second.admit(target);
+    const target = await met([first, second]);
     fail(first, target, 3);
     await settle();
     now += 5_000;
@@ -176,7 +182,7 @@ describe('Breaker while open', () => {
 
   it('doubles the wait with each failed probe up to its longest', async () => {
     const breaker = create();
-    const target = model();
+    const target = await met(breaker);
     fail(breaker, target, 3);
     const waits: number[] = [];
     for (let round = 0; round < 5; round += 1) {
@@ -193,8 +199,7 @@ describe('Breaker while open', () => {
 
   it('asks each process a little later than the other, and never earlier than open_for', async () => {
     const [early, late] = [create({ random: 0 }), create({ random: 0.9 })];
-    const target = model();
-    late.admit(target);
+    const target = await met([early, late]);
     fail(early, target, 3);
     await settle();
     now += 5_000;
@@ -205,7 +210,7 @@ describe('Breaker while open', () => {
 
   it('calls the last hope once in open_for, also while the wait for probes has grown', async () => {
     const breaker = create();
-    const target = model();
+    const target = await met(breaker);
     fail(breaker, target, 3);
     expect(await breaker.admitDead(target, true)).toBeUndefined();
     now += 5_000;
@@ -222,7 +227,7 @@ describe('Breaker while open', () => {
 
   it('closes where the provider answers the probe, if only to refuse it', async () => {
     const breaker = create();
-    const target = model();
+    const target = await met(breaker);
     fail(breaker, target, 3);
     now += 5_000;
     const ticket = await breaker.admitDead(target, false);
@@ -233,7 +238,7 @@ describe('Breaker while open', () => {
 
   it('lets another probe through, in its time, where the caller of the first one left', async () => {
     const breaker = create();
-    const target = model();
+    const target = await met(breaker);
     fail(breaker, target, 3);
     now += 5_000;
     const ticket = await breaker.admitDead(target, false);
@@ -248,7 +253,7 @@ describe('Breaker while open', () => {
 
   it('probes on its own where the shared state does not answer', async () => {
     const breaker = create();
-    const target = model();
+    const target = await met(breaker);
     fail(breaker, target, 3);
     await state.close();
     now += 5_000;
@@ -260,7 +265,7 @@ describe('Breaker while open', () => {
 describe('Breaker and what comes late', () => {
   it('is not reopened by a failure of a call from before it closed', async () => {
     const breaker = create();
-    const target = model();
+    const target = await met(breaker);
     const old = admitted(breaker, target);
     fail(breaker, target, 3);
     now += 5_000;
@@ -271,19 +276,19 @@ describe('Breaker and what comes late', () => {
     expect(breaker.admit(target)).toBeDefined();
   });
 
-  it('is not closed by a success of a call from before it opened, nor by one of another target', () => {
+  it('is not closed by a success of a call from before it opened, nor by one of another target', async () => {
     const breaker = create();
-    const target = model();
+    const target = await met(breaker);
     const old = admitted(breaker, target);
     fail(breaker, target, 3);
     breaker.succeeded(old);
-    breaker.succeeded(admitted(breaker, model('second:m')));
+    breaker.succeeded(admitted(breaker, await met(breaker, model('second:m'))));
     expect(breaker.admit(target)).toBeUndefined();
   });
 
   it('does not hear a probe twice', async () => {
     const breaker = create();
-    const target = model();
+    const target = await met(breaker);
     fail(breaker, target, 3);
     now += 5_000;
     const probe = await breaker.admitDead(target, false);
@@ -295,21 +300,37 @@ describe('Breaker and what comes late', () => {
 
   it('tells a new process what the others know', async () => {
     const first = create();
-    const target = model();
+    const target = await met(first);
     fail(first, target, 3);
     await settle();
     const second = create();
-    second.admit(target);
-    await settle();
-    expect(second.admit(target)).toBeUndefined();
+    expect(await second.admitDead(target, false)).toBeUndefined();
     expect(second.deadness(target)).toMatchObject({ reason: 'server-error' });
   });
 
-  it('forgets healthy targets first where callers name too many', () => {
+  it('forgets healthy targets first where callers name too many', async () => {
     const breaker = create();
-    const dead = model('first:dead');
+    const dead = await met(breaker, model('first:dead'));
     fail(breaker, dead, 3);
     for (let index = 0; index < 5_000; index += 1) breaker.admit(model(`first:${index}`));
-    expect(breaker.admit(dead)).toBeUndefined();
+    expect(breaker.deadness(model('first:dead'))).toMatchObject({ reason: 'server-error' });
+  });
+
+  it('does not wait long for a shared state that is slow', async () => {
+    const slow: SharedState = {
+      ...state,
+      watch: () => () => undefined,
+      read: async () => new Promise(() => undefined),
+    };
+    const breaker = new Breaker({
+      state: slow,
+      settings: () => SETTINGS,
+      clock: () => now,
+      random: () => 0,
+      holder: 'slow',
+      observer: {},
+    });
+    open.push(breaker);
+    expect(await breaker.admitDead(model(), false)).toBeDefined();
   });
 });

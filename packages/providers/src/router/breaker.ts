@@ -5,6 +5,7 @@ import type { Model } from '../target.js';
 import { type Circuit, parseCircuit } from './circuit.js';
 import { FAILURE_TABLE } from './classify.js';
 import type { RouterObserver } from './observer.js';
+import { pause } from './pause.js';
 import { SharedMirror } from './shared-mirror.js';
 
 export interface BreakerOptions {
@@ -40,6 +41,8 @@ interface Target {
   /** A probe of this process runs until then at most. */
   probeUntil: number;
   probeFence: number;
+  /** Runs while the others are asked what they know, when this process meets the target for the first time. */
+  learning: Promise<unknown> | undefined;
 }
 
 const MAX_TARGETS = 2_000;
@@ -47,6 +50,7 @@ const PROBE_LEASE_MS = 60_000;
 /** A process that never reports leaves an open record behind; after this it is forgotten. */
 const RECORD_KEPT_MS = 600_000;
 const PROBE_JITTER = 0.1;
+const LEARNING_MS = 100;
 const CLOSED: Circuit = { state: 'closed' };
 
 /**
@@ -67,8 +71,8 @@ export class Breaker {
       holder: options.holder,
       parse: parseCircuit,
       onRemote: (key, circuit) => {
-        const target = this.#targets.get(key);
-        if (target !== undefined) this.#change(target, circuit);
+        // Also of a target that this process has not met: the word comes only once.
+        this.#change(this.#targets.get(key) ?? this.#newTarget(key, key.slice(0, key.lastIndexOf(' '))), circuit);
       },
     });
   }
@@ -77,20 +81,21 @@ export class Breaker {
     this.#mirror.close();
   }
 
-  /** The leave of a healthy target; `undefined` where the circuit is not closed. */
+  /** The leave of a healthy target; `undefined` where the circuit is not closed, or not known yet. */
   admit(model: Model): Ticket | undefined {
     const target = this.#targetOf(model);
-    if (target.circuit.state !== 'closed') return undefined;
+    if (target.circuit.state !== 'closed' || target.learning !== undefined) return undefined;
     target.pass ??= { target, generation: target.generation, probe: undefined };
     return target.pass;
   }
 
   /**
-   * Leave to call a target whose circuit is open, as its one probe. `lastHope`: nothing else is left to ask, so the growing
+   * Leave to call a target that was not admitted: as its one probe, where its circuit is open. `lastHope`: nothing else is left to ask, so the growing
    * wait between probes is cut short to `open_for`.
    */
   async admitDead(model: Model, lastHope: boolean): Promise<Ticket | undefined> {
     const target = this.#targetOf(model);
+    if (target.learning !== undefined) await target.learning;
     if (target.circuit.state === 'closed') return this.admit(model);
     const { clock, observer } = this.#options;
     const now = clock();
@@ -219,8 +224,16 @@ export class Breaker {
     const key = `${model.ref} ${model.provider.baseUrl}`;
     const target = this.#targets.get(key) ?? this.#newTarget(key, model.ref);
     this.#byModel.set(model, target);
-    this.#mirror.track(key);
     return target;
+  }
+
+  /** A state that is slow is not waited for. */
+  async #learn(target: Target): Promise<void> {
+    const enough = new AbortController();
+    const waited = pause(LEARNING_MS, enough.signal);
+    await Promise.race([this.#mirror.track(target.key), waited]);
+    enough.abort();
+    target.learning = undefined;
   }
 
   #newTarget(key: string, name: string): Target {
@@ -235,8 +248,10 @@ export class Breaker {
       pass: undefined,
       probeUntil: 0,
       probeFence: -1,
+      learning: undefined,
     };
     this.#targets.set(key, target);
+    target.learning = this.#learn(target);
     return target;
   }
 

@@ -13,6 +13,9 @@ export interface RequestBudgetOptions {
   readonly shared: RetryBudget;
 }
 
+/** Timers fire up to this much early: less time than this is none. */
+const TIMER_SLACK_MS = 2;
+
 /**
  * What one request may spend over its whole chain: one deadline, repeats (`max_attempts` minus one, each target's first try
  * is free), and one cap for all waits together.
@@ -34,6 +37,11 @@ export class RequestBudget {
   /** Milliseconds until the deadline; 0 or less after it. */
   get remainingMs(): number {
     return this.deadlineAt - this.#options.elapsed();
+  }
+
+  /** Whether the deadline has passed, as exactly as timers know it. */
+  get over(): boolean {
+    return this.remainingMs <= TIMER_SLACK_MS;
   }
 
   get repeatsLeft(): number {

@@ -58,7 +58,7 @@ export class ChainRun {
 
   /** Whether going on makes sense: the caller is there, and time is left. */
   get alive(): boolean {
-    return !this.signal.aborted && this.budget.remainingMs > 0;
+    return !this.signal.aborted && !this.budget.over;
   }
 
   startAttempt(model: Model, payer: Payer, role: AttemptLog['role']): AttemptLog {

@@ -173,7 +173,7 @@ export class CredentialHealth {
       const id = payer?.id ?? '';
       if (tracked.has(id)) continue;
       tracked.add(id);
-      for (const key of keysOf(payer, model)) this.#mirror.track(key);
+      for (const key of keysOf(payer, model)) void this.#mirror.track(key);
     }
   }
 }

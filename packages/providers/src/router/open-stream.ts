@@ -124,7 +124,7 @@ export class OpenStream implements Waiting {
   late(): void {
     const { call, reader } = this.#options;
     if (!reader.finished) {
-      if (call.run.budget.remainingMs <= 0) this.#late = 'cancelled';
+      if (call.run.budget.over) this.#late = 'cancelled';
       else this.#late = this.tally.hasContent ? 'stream-stalled' : 'first-content-late';
     }
     this.#options.response.cancel();

@@ -36,16 +36,15 @@ export class SharedMirror<Value> {
     });
   }
 
-  /** Fetches what others know about the key, once. */
-  track(key: string): void {
-    if (this.#tracked.has(key)) return;
+  /** Fetches what others know about the key. Never rejects. */
+  async track(key: string): Promise<void> {
     this.#trackedOf(key);
-    this.#options.state.read(this.#options.prefix + key).then(
-      (record) => {
-        if (record !== undefined) this.#takeIn(key, record);
-      },
-      () => undefined,
-    );
+    try {
+      const record = await this.#options.state.read(this.#options.prefix + key);
+      if (record !== undefined) this.#takeIn(key, record);
+    } catch {
+      // Nothing is known then.
+    }
   }
 
   publish(key: string, value: Value, ttlMs: number): void {

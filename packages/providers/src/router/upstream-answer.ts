@@ -26,7 +26,7 @@ export async function send(options: SendOptions): Promise<UpstreamResponse> {
   const { call, request, accept, callerHeaders } = options;
   const { run, model, token, log } = call;
   const { provider } = model;
-  const remaining = run.budget.remainingMs;
+  const remaining = Math.ceil(run.budget.remainingMs);
   const response = await run.parts.clientFor(provider).post(
     upstreamPost({
       provider,
