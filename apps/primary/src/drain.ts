@@ -14,24 +14,36 @@ export interface DrainOptions {
 /** Everything closed within this, or the process ends regardless. */
 const CLOSE_WITHIN_MS = 10_000;
 const LOOK_EVERY_MS = 25;
+/** Whether another process of ours started this one and listens to it. */
+const WAS_CONNECTED = process.connected === true;
 
 /**
- * Ends the process on SIGTERM or SIGINT: refuses new requests, lets running answers end within the grace, closes, exits 0. A
- * second signal exits at once.
+ * Ends the process on SIGTERM or SIGINT, or when the command that started it is gone: refuses new requests, lets running
+ * answers end within the grace, closes, exits 0. A second signal exits at once.
  */
 export function drainOnSignal(options: DrainOptions): void {
   const { logger } = options;
   let draining = false;
   const onSignal = (signal: NodeJS.Signals): void => {
     if (draining) process.exit(signal === 'SIGINT' ? 130 : 143);
-    draining = true;
-    void drain(signal);
+    begin(signal);
+  };
+  const onDisconnect = (): void => {
+    if (!draining) begin('disconnect');
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
+  process.on('disconnect', onDisconnect);
+  // It went while we were starting.
+  if (WAS_CONNECTED && !process.connected) onDisconnect();
 
-  async function drain(signal: NodeJS.Signals): Promise<void> {
-    logger.info('draining', { signal, inFlight: options.inFlight() });
+  function begin(cause: string): void {
+    draining = true;
+    void drain(cause);
+  }
+
+  async function drain(cause: string): Promise<void> {
+    logger.info('draining', { cause, inFlight: options.inFlight() });
     options.refuse();
     const until = performance.now() + options.graceMs();
     while (options.inFlight() > 0 && performance.now() < until) {

@@ -3,14 +3,14 @@ import { enableCompileCache } from 'node:module';
 
 // Compiled code is kept between starts: a good part of the time to ready.
 enableCompileCache();
-const { MoltbotError } = await import('@moltbot/contracts');
+const { roleFailure } = await import('@moltbot/contracts');
 try {
   const { serve } = await import('./serve.js');
   await serve({ argv: process.argv.slice(2) });
 } catch (error) {
-  // A refusal is one message that says what to do; a fault shows where it came from.
-  const text =
-    error instanceof MoltbotError ? `${error.code}: ${error.message}` : error instanceof Error ? error.stack : error;
-  process.stderr.write(`${String(text)}\n`);
-  process.exit(1);
+  const { exitCode, text, message } = roleFailure(error);
+  process.stderr.write(`${text}\n`);
+  // Whoever started us hears it too, before we end.
+  if (process.connected) process.send?.(message, undefined, undefined, () => process.exit(exitCode));
+  else process.exit(exitCode);
 }

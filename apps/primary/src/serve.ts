@@ -92,7 +92,8 @@ export async function serve(options: { readonly argv: readonly string[] }): Prom
       refuse: () => core.drain(),
       close,
     });
-    process.send?.({ type: 'ready', port: address.port, metricsPort: parts.ops.port });
+    // The channel may be gone though `send` is not.
+    if (process.connected) process.send?.({ type: 'ready', port: address.port, metricsPort: parts.ops.port });
     logger.info('primary ready', {
       host: settings.server.host,
       port: address.port,

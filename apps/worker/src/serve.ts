@@ -109,7 +109,8 @@ export async function serve({ argv }: { readonly argv: readonly string[] }): Pro
   }
   if (stopStarting.signal.aborted) return;
   phase = 'working';
-  process.send?.({ type: 'ready', metricsPort: ops.port });
+  // The channel may be gone though `send` is not.
+  if (process.connected) process.send?.({ type: 'ready', metricsPort: ops.port });
   logger.info('worker ready', {
     metricsPort: ops.port,
     concurrency: settings.worker.concurrency,

@@ -37,6 +37,7 @@ export {
   PROVIDER_KINDS,
   type ProviderKind,
 } from './provider-kinds.js';
+export { isRefusal, ROLE_EXIT, roleFailure, type RoleMessage } from './role-message.js';
 export { Secret } from './secret.js';
 export { isContent, type StreamPart } from './stream-parts.js';
 export type { AttemptRecord, RequestRecord } from './usage-records.js';

@@ -42,7 +42,8 @@ function headerText(text: string): string {
   return text.replace(/[^\x20-\x7e]/g, '?').slice(0, MAX_VALUE);
 }
 
-function listHeader(names: readonly string[]): string {
+/** Names with commas between them, cut to the length of a header. */
+export function listHeader(names: readonly string[]): string {
   let text = '';
   for (const [index, name] of names.entries()) {
     const next = text === '' ? name : `${text}, ${name}`;

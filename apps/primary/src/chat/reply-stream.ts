@@ -6,6 +6,7 @@ import { drained } from './drained.js';
 import type { Exchange } from './exchange.js';
 import type { KeepAlive, KeptAlive } from './keep-alive.js';
 import { servedHeaders } from './reply-headers.js';
+import { STREAM_TRAILERS, streamTrailers } from './stream-trailers.js';
 
 /**
  * Writes a committed stream to its caller: the upstream's own bytes where the dialects agree, else (and after a rescue) our
@@ -27,6 +28,9 @@ export async function replyStream(options: {
     served,
   });
   headers.push('cache-control', 'no-cache, no-transform', 'x-accel-buffering', 'no');
+  // RFC 9110 section 6.5: only for a caller that says it reads them.
+  const takesTrailers = /\btrailers\b/i.test(response.req.headers.te ?? '');
+  if (takesTrailers) headers.push('trailer', STREAM_TRAILERS.join(', '));
   response.writeHead(200, headers);
 
   const kept: KeptAlive = {
@@ -66,6 +70,7 @@ export async function replyStream(options: {
     exchange.end({ outcome: 'cancelled', errorCode: 'client_closed', ...account });
     return;
   }
+  if (takesTrailers) response.addTrailers(streamTrailers(result));
   if (failure !== undefined) {
     response.end(voice.writer().error(toDoorError(failure, exchange.requestId)));
     exchange.end({ outcome: 'interrupted', errorCode: failure.code, ...account });
