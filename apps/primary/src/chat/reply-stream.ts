@@ -29,7 +29,7 @@ export async function replyStream(options: {
   });
   headers.push('cache-control', 'no-cache, no-transform', 'x-accel-buffering', 'no');
   // RFC 9110 section 6.5: only for a caller that says it reads them.
-  const takesTrailers = /\btrailers\b/i.test(response.req.headers.te ?? '');
+  const takesTrailers = /\btrailers\b/i.test(String(response.req.headers.te));
   if (takesTrailers) headers.push('trailer', STREAM_TRAILERS.join(', '));
   response.writeHead(200, headers);
 
