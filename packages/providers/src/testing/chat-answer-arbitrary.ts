@@ -1,5 +1,6 @@
 import type { AssistantMessage, ChatAnswer, FinishReason, StreamPart, Usage } from '@moltbot/contracts';
 import fc from 'fast-check';
+import { anyText } from './any-text.js';
 
 /** What a dialect's answers may have no word for; a test of that dialect leaves it out. */
 export type ChatAnswerFeature =
@@ -29,15 +30,16 @@ const FINISH_REASONS: readonly FinishReason[] = ['stop', 'length', 'tool-calls',
 /** Any whole answer: reasoning, then text or a refusal, then tool calls. */
 export function chatAnswer(options: ChatAnswerArbitraryOptions = {}): fc.Arbitrary<ChatAnswer> {
   const has = asksFor(options);
-  return fc
-    .record({
+  return shaped(
+    fc.record({
       id: fc.stringMatching(/^[A-Za-z0-9_-]{1,24}$/),
       model: fc.stringMatching(/^[a-z0-9.-]{1,24}$/),
       content: content(has),
       finishReason: fc.constantFrom(...(options.finishReasons ?? FINISH_REASONS)),
       usage: fc.option(usage(has), { nil: undefined }),
-    })
-    .map(({ usage: counted, ...answer }) => ({ ...answer, ...(counted !== undefined && { usage: counted }) }));
+    }),
+    ({ usage: counted, ...answer }) => ({ ...answer, ...(counted !== undefined && { usage: counted }) }),
+  );
 }
 
 /**
@@ -48,22 +50,23 @@ export function streamParts(options: ChatAnswerArbitraryOptions = {}): fc.Arbitr
   const has = asksFor(options);
   const reasons = fc.constantFrom(...(options.finishReasons ?? FINISH_REASONS));
   const choices = has('choices') ? fc.integer({ min: 1, max: 3 }) : fc.constant(1);
-  return fc
-    .tuple(
+  return shaped(
+    fc.tuple(
       fc.stringMatching(/^[A-Za-z0-9_-]{1,24}$/),
       fc.stringMatching(/^[a-z0-9.-]{1,24}$/),
       choices.chain((count) =>
         fc.tuple(...Array.from({ length: count }, (_, choice) => fc.tuple(contentParts(has, choice), reasons))),
       ),
       fc.option(usage(has), { nil: undefined }),
-    )
-    .map(([id, model, perChoice, counted]): readonly StreamPart[] => [
+    ),
+    ([id, model, perChoice, counted]): readonly StreamPart[] => [
       { type: 'start', id, model },
       ...perChoice.flatMap(([parts]) => parts),
       ...perChoice.map(([, reason], choice): StreamPart => ({ type: 'finish', choice, reason })),
       ...(counted === undefined ? [] : [{ type: 'usage', usage: counted } as const]),
       { type: 'end' },
-    ]);
+    ],
+  );
 }
 
 function asksFor(options: ChatAnswerArbitraryOptions): Has {
@@ -71,8 +74,9 @@ function asksFor(options: ChatAnswerArbitraryOptions): Has {
   return (feature) => !left.has(feature);
 }
 
-function visible(minLength = 1): fc.Arbitrary<string> {
-  return fc.string({ unit: 'binary', minLength, maxLength: 40 });
+/** The arbitrary's values in their final shape. */
+function shaped<Raw, Shape>(arbitrary: fc.Arbitrary<Raw>, shape: (raw: Raw) => Shape): fc.Arbitrary<Shape> {
+  return arbitrary.map(shape);
 }
 
 function name(): fc.Arbitrary<string> {
@@ -81,22 +85,22 @@ function name(): fc.Arbitrary<string> {
 
 function callArguments(has: Has): fc.Arbitrary<string> {
   const canonical = fc
-    .dictionary(name(), fc.oneof(visible(), fc.integer(), fc.boolean()), { maxKeys: 3 })
+    .dictionary(name(), fc.oneof(anyText(1, 40), fc.integer(), fc.boolean()), { maxKeys: 3 })
     .map((value) => JSON.stringify(value));
-  return has('free-arguments') ? fc.oneof(canonical, visible(0)) : canonical;
+  return has('free-arguments') ? fc.oneof(canonical, anyText(0, 40)) : canonical;
 }
 
 function content(has: Has): fc.Arbitrary<AssistantMessage['content']> {
   const thought = fc.record(
     {
       type: fc.constant('reasoning' as const),
-      text: visible(),
+      text: anyText(1, 40),
       ...(has('reasoning-seals') && { signature: fc.base64String({ minLength: 4 }) }),
     },
     { requiredKeys: ['type', 'text'] },
   );
-  const said = visible().map((text) => ({ type: 'text', text }) as const);
-  const refused = visible().map((text) => ({ type: 'refusal', text }) as const);
+  const said = anyText(1, 40).map((text) => ({ type: 'text', text }) as const);
+  const refused = anyText(1, 40).map((text) => ({ type: 'refusal', text }) as const);
   const call = fc.record(
     {
       name: name(),
@@ -105,25 +109,26 @@ function content(has: Has): fc.Arbitrary<AssistantMessage['content']> {
     },
     { requiredKeys: ['name', 'arguments'] },
   );
-  return fc
-    .tuple(
+  return shaped(
+    fc.tuple(
       has('reasoning') ? fc.option(thought, { nil: undefined }) : fc.constant(undefined),
       fc.option(has('refusals') ? fc.oneof({ weight: 4, arbitrary: said }, { weight: 1, arbitrary: refused }) : said, {
         nil: undefined,
       }),
       fc.array(call, { maxLength: 3 }),
-    )
-    .map(([reasoning, words, calls]) => [
+    ),
+    ([reasoning, words, calls]) => [
       ...(reasoning === undefined ? [] : [reasoning]),
       ...(words === undefined ? [] : [words]),
       ...calls.map((given, index) => ({ type: 'tool-call', id: `call_${index}`, ...given }) as const),
-    ]);
+    ],
+  );
 }
 
 function contentParts(has: Has, choice: number): fc.Arbitrary<readonly StreamPart[]> {
   const deltas = (type: 'text-delta' | 'reasoning-delta' | 'refusal-delta'): fc.Arbitrary<readonly StreamPart[]> =>
     fc.array(
-      visible().map((text) => ({ type, choice, text })),
+      anyText(1, 40).map((text) => ({ type, choice, text })),
       { maxLength: 4 },
     );
   const seal = fc
@@ -132,13 +137,13 @@ function contentParts(has: Has, choice: number): fc.Arbitrary<readonly StreamPar
   const calls = fc.array(
     fc.tuple(
       name(),
-      fc.array(visible(), { maxLength: 4 }),
+      fc.array(anyText(1, 40), { maxLength: 4 }),
       has('call-seals') ? fc.option(fc.base64String({ minLength: 4 }), { nil: undefined }) : fc.constant(undefined),
     ),
     { maxLength: 3 },
   );
-  return fc
-    .tuple(
+  return shaped(
+    fc.tuple(
       has('reasoning') ? deltas('reasoning-delta') : fc.constant([]),
       has('reasoning') && has('reasoning-seals') ? fc.oneof(seal, fc.constant([])) : fc.constant([]),
       has('refusals')
@@ -146,8 +151,8 @@ function contentParts(has: Has, choice: number): fc.Arbitrary<readonly StreamPar
         : deltas('text-delta'),
       calls,
       has('interleaved-calls') ? fc.boolean() : fc.constant(false),
-    )
-    .map(([reasoning, sealed, words, called, interleaved]) => {
+    ),
+    ([reasoning, sealed, words, called, interleaved]) => {
       const starts = called.map(([tool, , signature], index): StreamPart => {
         const id = `call_${choice}_${index}`;
         return {
@@ -170,15 +175,16 @@ function contentParts(has: Has, choice: number): fc.Arbitrary<readonly StreamPar
               argued.flatMap((pieces) => pieces.slice(turn, turn + 1)),
             ).flat(),
           ]
-        : starts.flatMap((start, index) => [start, ...(argued[index] ?? [])]);
+        : starts.flatMap((start, index) => [[start], argued[index] ?? []]).flat();
       return [...reasoning, ...(reasoning.length > 0 ? sealed : []), ...words, ...ordered];
-    });
+    },
+  );
 }
 
 function usage(has: Has): fc.Arbitrary<Usage> {
   const count = fc.integer({ min: 0, max: 1_000_000 });
-  return fc
-    .record(
+  return shaped(
+    fc.record(
       {
         inputTokens: count,
         outputTokens: count,
@@ -187,8 +193,8 @@ function usage(has: Has): fc.Arbitrary<Usage> {
         ...(has('cache-writes') && { written: count }),
       },
       { requiredKeys: ['inputTokens', 'outputTokens'] },
-    )
-    .map(({ inputTokens, outputTokens, cached, reasoning, ...rest }) => {
+    ),
+    ({ inputTokens, outputTokens, cached, reasoning, ...rest }) => {
       const written = 'written' in rest ? rest.written : undefined;
       const all = inputTokens + (cached ?? 0) + (written ?? 0);
       return {
@@ -199,5 +205,6 @@ function usage(has: Has): fc.Arbitrary<Usage> {
         ...(reasoning !== undefined && { reasoningTokens: reasoning }),
         source: 'provider',
       };
-    });
+    },
+  );
 }

@@ -15,6 +15,7 @@ import type {
   UserMessage,
 } from '@moltbot/contracts';
 import fc from 'fast-check';
+import { anyText } from './any-text.js';
 
 /** What a dialect may have no word for; a test of that dialect leaves it out. */
 export type ChatRequestFeature =
@@ -71,19 +72,20 @@ export function chatRequest(options: ChatRequestArbitraryOptions = {}): fc.Arbit
         frequencyPenalty: fc.double({ min: -2, max: 2, noNaN: true }).map(plain),
         presencePenalty: fc.double({ min: -2, max: 2, noNaN: true }).map(plain),
       }),
-      ...(has('stop') && { stop: fc.array(visible(1, 20), { minLength: 1, maxLength: 4 }) }),
+      ...(has('stop') && { stop: fc.array(anyText(1, 20), { minLength: 1, maxLength: 4 }) }),
       ...(has('seed') && { seed: fc.maxSafeInteger() }),
       ...(has('choices') && { choices: fc.integer({ min: 2, max: 8 }) }),
-      ...(has('user') && { user: visible(1, 64) }),
-      ...(has('metadata') && { metadata: fc.dictionary(name(), visible(0, 40), { minKeys: 1, maxKeys: 4 }) }),
+      ...(has('user') && { user: anyText(1, 64) }),
+      ...(has('metadata') && { metadata: fc.dictionary(name(), anyText(0, 40), { minKeys: 1, maxKeys: 4 }) }),
       ...((has('effort') || has('reasoning-budget')) && { reasoning: reasoningOptions(has) }),
       ...((has('json-format') || has('json-schema-format')) && { responseFormat: responseFormat(has) }),
     },
     { requiredKeys: [] },
   );
-  return fc
-    .tuple(conversation(has), settings, fc.option(toolSettings(has), { nil: undefined }))
-    .map(([messages, common, tools]) => ({ messages, ...common, ...tools, unknownFields: [] }));
+  return shaped(
+    fc.tuple(conversation(has), settings, fc.option(toolSettings(has), { nil: undefined })),
+    ([messages, common, tools]) => ({ messages, ...common, ...tools, unknownFields: [] }),
+  );
 }
 
 type Has = (feature: ChatRequestFeature) => boolean;
@@ -93,13 +95,13 @@ function plain(number: number): number {
   return number === 0 ? 0 : number;
 }
 
-/** Text with all of Unicode, quotes and line breaks; no half of a surrogate pair, which UTF-8 can't hold. */
-function visible(minLength: number, maxLength: number): fc.Arbitrary<string> {
-  return fc.string({ unit: 'binary', minLength, maxLength });
-}
-
 function name(): fc.Arbitrary<string> {
   return fc.stringMatching(/^[A-Za-z][A-Za-z0-9_-]{0,30}$/);
+}
+
+/** The arbitrary's values in their final shape. */
+function shaped<Raw, Shape>(arbitrary: fc.Arbitrary<Raw>, shape: (raw: Raw) => Shape): fc.Arbitrary<Shape> {
+  return arbitrary.map(shape);
 }
 
 function json(): fc.Arbitrary<Json> {
@@ -113,7 +115,7 @@ function jsonObject(): fc.Arbitrary<{ readonly [key: string]: Json }> {
 }
 
 function text(has: Has): fc.Arbitrary<TextPart> {
-  return visible(has('empty-text') ? 0 : 1, 60).map((value) => ({ type: 'text', text: value }));
+  return anyText(has('empty-text') ? 0 : 1, 60).map((value) => ({ type: 'text', text: value }));
 }
 
 function image(has: Has): fc.Arbitrary<ImagePart> {
@@ -123,9 +125,11 @@ function image(has: Has): fc.Arbitrary<ImagePart> {
   const url = fc.webUrl().map((address): ImagePart['source'] => ({ type: 'url', url: address }));
   const source = has('image-url') ? fc.oneof(base64, url) : base64;
   const detail = has('image-detail') ? fc.constantFrom('auto', 'low', 'high', undefined) : fc.constant(undefined);
-  return fc
-    .tuple(source, detail)
-    .map(([from, level]) => ({ type: 'image', source: from, ...(level !== undefined && { detail: level }) }));
+  return shaped(fc.tuple(source, detail), ([from, level]) => ({
+    type: 'image',
+    source: from,
+    ...(level !== undefined && { detail: level }),
+  }));
 }
 
 function toolCall(has: Has): fc.Arbitrary<Omit<ToolCallPart, 'id'>> {
@@ -134,7 +138,7 @@ function toolCall(has: Has): fc.Arbitrary<Omit<ToolCallPart, 'id'>> {
     {
       type: fc.constant('tool-call' as const),
       name: name(),
-      arguments: has('free-arguments') ? fc.oneof(canonical, visible(0, 30)) : canonical,
+      arguments: has('free-arguments') ? fc.oneof(canonical, anyText(0, 30)) : canonical,
       ...(has('call-seals') && { signature: fc.base64String({ minLength: 4 }) }),
     },
     { requiredKeys: ['type', 'name', 'arguments'] },
@@ -145,7 +149,7 @@ function reasoning(has: Has): fc.Arbitrary<ReasoningPart> {
   const open = fc.record(
     {
       type: fc.constant('reasoning' as const),
-      text: visible(1, 40),
+      text: anyText(1, 40),
       ...(has('reasoning-seals') && { signature: fc.base64String({ minLength: 4 }) }),
     },
     { requiredKeys: ['type', 'text'] },
@@ -168,7 +172,7 @@ function turn(has: Has): fc.Arbitrary<readonly Message[]> {
   const said: fc.Arbitrary<readonly (TextPart | RefusalPart)[]> = has('refusals')
     ? fc.oneof(
         { weight: 5, arbitrary: fc.array(text(has), { maxLength: 2 }) },
-        { weight: 1, arbitrary: visible(1, 30).map((value) => [{ type: 'refusal', text: value } as const]) },
+        { weight: 1, arbitrary: anyText(1, 30).map((value) => [{ type: 'refusal', text: value } as const]) },
       )
     : fc.array(text(has), { maxLength: 2 });
   const result = fc.record(
@@ -181,15 +185,15 @@ function turn(has: Has): fc.Arbitrary<readonly Message[]> {
     },
     { requiredKeys: ['content'] },
   );
-  return fc
-    .tuple(
+  return shaped(
+    fc.tuple(
       user,
       has('reasoning-parts') ? fc.option(reasoning(has), { nil: undefined }) : fc.constant(undefined),
       said,
       fc.array(fc.tuple(toolCall(has), result), { maxLength: 3 }),
       fc.stringMatching(/^[a-f0-9]{4,12}$/),
-    )
-    .map(([asked, thought, words, calls, seed]) => {
+    ),
+    ([asked, thought, words, calls, seed]) => {
       const parts: AssistantMessage['content'] = [
         ...(thought === undefined ? [] : [thought]),
         ...words,
@@ -201,7 +205,8 @@ function turn(has: Has): fc.Arbitrary<readonly Message[]> {
         ([, given], index): ToolMessage => ({ role: 'tool', toolCallId: `call_${seed}_${index}`, ...given }),
       );
       return [asked, { role: 'assistant', content: parts }, ...results];
-    });
+    },
+  );
 }
 
 function conversation(has: Has): fc.Arbitrary<readonly Message[]> {
@@ -210,9 +215,10 @@ function conversation(has: Has): fc.Arbitrary<readonly Message[]> {
     .map((content): SystemMessage => ({ role: 'system', content }));
   const opening = fc.array(system, { maxLength: 1 });
   const interjection = has('late-system') ? fc.array(system, { maxLength: 1 }) : fc.constant([]);
-  return fc
-    .tuple(opening, fc.array(fc.tuple(turn(has), interjection), { minLength: 1, maxLength: 3 }))
-    .map(([first, turns]) => [...first, ...turns.flatMap(([messages, late]) => [...messages, ...late])]);
+  return shaped(
+    fc.tuple(opening, fc.array(fc.tuple(turn(has), interjection), { minLength: 1, maxLength: 3 })),
+    ([first, turns]) => [...first, ...turns.flatMap(([messages, late]) => [...messages, ...late])],
+  );
 }
 
 function toolSettings(has: Has): fc.Arbitrary<Pick<ChatRequest, 'tools' | 'toolChoice' | 'parallelToolCalls'>> {
@@ -222,7 +228,7 @@ function toolSettings(has: Has): fc.Arbitrary<Pick<ChatRequest, 'tools' | 'toolC
   const tool: fc.Arbitrary<ToolDefinition> = fc.record(
     {
       name: name(),
-      description: visible(1, 40),
+      description: anyText(1, 40),
       parameters: schema,
       ...(has('strict-tools') && { strict: fc.boolean() }),
     },
@@ -253,18 +259,19 @@ function reasoningOptions(has: Has): fc.Arbitrary<NonNullable<ChatRequest['reaso
 }
 
 function responseFormat(has: Has): fc.Arbitrary<ResponseFormat> {
-  const schema = fc
-    .record(
+  const schema = shaped(
+    fc.record(
       {
         name: has('schema-details') ? name() : fc.constant('answer'),
         schema: fc
           .dictionary(name(), fc.constantFrom({ type: 'string' }, { type: 'number' }), { maxKeys: 3 })
           .map((properties): Json => ({ type: 'object', properties, additionalProperties: false })),
-        ...(has('schema-details') && { description: visible(1, 30), strict: fc.boolean() }),
+        ...(has('schema-details') && { description: anyText(1, 30), strict: fc.boolean() }),
       },
       { requiredKeys: ['name', 'schema'] },
-    )
-    .map((format): ResponseFormat => ({ type: 'json-schema', ...format }));
+    ),
+    (format): ResponseFormat => ({ type: 'json-schema', ...format }),
+  );
   const json = fc.constantFrom<ResponseFormat>({ type: 'text' }, { type: 'json' });
   if (!has('json-schema-format')) return json;
   return has('json-format') ? fc.oneof(json, schema) : schema;

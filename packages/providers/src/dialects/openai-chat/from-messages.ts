@@ -99,7 +99,8 @@ function fromAssistant(message: JsonObject, path: string, unknown: Set<string>):
   if (content !== undefined && content !== null) {
     for (const [part, at] of readParts(content, `${path}.content`)) {
       if (part['type'] === 'text') parts.push(fromText(part, at));
-      else if (part['type'] === 'refusal') parts.push({ type: 'refusal', text: expectText(part['refusal'], `${at}.refusal`) });
+      else if (part['type'] === 'refusal')
+        parts.push({ type: 'refusal', text: expectText(part['refusal'], `${at}.refusal`) });
       else unknown.add(`${at} (${String(part['type'])})`);
     }
   }

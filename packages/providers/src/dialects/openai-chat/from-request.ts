@@ -1,4 +1,11 @@
-import type { ChatRequest, Json, ReasoningOptions, ResponseFormat, ToolChoice, ToolDefinition } from '@moltbot/contracts';
+import type {
+  ChatRequest,
+  Json,
+  ReasoningOptions,
+  ResponseFormat,
+  ToolChoice,
+  ToolDefinition,
+} from '@moltbot/contracts';
 import type { JsonObject } from '../../caller-request.js';
 import { nestsWithin } from '../../read-json.js';
 import {

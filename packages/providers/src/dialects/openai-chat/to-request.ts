@@ -40,7 +40,7 @@ export function toRequest(turn: ChatTurn, options: OpenAiChatOptions): UpstreamR
     ...(turn.stream ? { stream: true } : {}),
     ...(turn.stream && turn.streamUsage ? { stream_options: { include_usage: true } } : {}),
     ...toTools(request),
-    response_format: toResponseFormat(request.responseFormat),
+    response_format: request.responseFormat && toResponseFormat(request.responseFormat),
     reasoning_effort: toEffort(request.reasoning, { compatible, traits, dropped }),
     ...(compatible ? { max_tokens: limit } : { max_completion_tokens: limit }),
     ...toSampling(request, { compatible, traits, dropped }),
@@ -78,10 +78,8 @@ function toTools(request: ChatRequest): JsonObject {
   };
 }
 
-function toResponseFormat(format: ResponseFormat | undefined): JsonObject | undefined {
-  switch (format?.type) {
-    case undefined:
-      return undefined;
+function toResponseFormat(format: ResponseFormat): JsonObject {
+  switch (format.type) {
     case 'text':
       return { type: 'text' };
     case 'json':

@@ -28,7 +28,7 @@ class Writer implements StreamWriter {
 
   write(parts: readonly StreamPart[]): string {
     let text = '';
-    for (const part of parts) text += this.#writePart(part);
+    for (const part of parts) if (!this.#over) text += this.#writePart(part);
     return text;
   }
 
@@ -52,7 +52,10 @@ class Writer implements StreamWriter {
     return `${this.#head}${choices},"error":${JSON.stringify(toError(error)['error'])}}\n\n`;
   }
 
-  resume(parts: readonly StreamPart[], upstream: { readonly id?: string | undefined; readonly model?: string | undefined }): void {
+  resume(
+    parts: readonly StreamPart[],
+    upstream: { readonly id?: string | undefined; readonly model?: string | undefined },
+  ): void {
     const { id, model } = upstream;
     this.#head = headOf(this.#context, id ?? this.#context.id, model ?? this.#context.model);
     // The upstream's own first chunk said the role.
@@ -62,7 +65,6 @@ class Writer implements StreamWriter {
   }
 
   #writePart(part: StreamPart): string {
-    if (this.#over) return '';
     switch (part.type) {
       case 'start':
         return this.#start(0);
