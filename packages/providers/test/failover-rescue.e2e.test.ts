@@ -271,6 +271,34 @@ describe('what is never continued', () => {
   });
 });
 
+describe('an answer in JSON that breaks off', () => {
+  const json = { type: 'cut', after: 2, answer: { text: ['{"city":', ' "Ber', 'lin"}'] } } as const;
+  const body = { response_format: { type: 'json_object' } };
+
+  it('is continued by a prefill without the form, and the whole is JSON', async () => {
+    const { upstream } = await start(chain(json, { type: 'answer', answer: { text: 'lin"}' } }));
+    const { read } = await streamed({ body });
+    expect(read.error).toBeUndefined();
+    expect(read.text).toBe('{"city": "Berlin"}');
+    expect(upstream('second').requests[0]?.body['response_format']).toBeUndefined();
+  });
+
+  it('is never given out as whole where the halves do not fit', async () => {
+    await start(chain(json, { type: 'answer', answer: { text: '{"town": "Berlin"}' } }));
+    interrupted((await streamed({ body })).read);
+  });
+
+  it('is not asked to go on in a user turn, which would begin another object', async () => {
+    const { upstream } = await start(chain(json, { type: 'answer', answer: { text: '{"city": "Berlin"}' } }, {}));
+    const { read } = await streamed({ body });
+    expect(read.error).toBeUndefined();
+    expect(read.text).toBe('{"city": "Berlin"}');
+    expect(read.frames.find((frame) => frame.segment)?.segment?.rung).toBe('anew');
+    expect(upstream('second').requests).toHaveLength(1);
+    expect(upstream('second').requests[0]?.body['response_format']).toEqual({ type: 'json_object' });
+  });
+});
+
 describe('what was only thought', () => {
   it('is kept, and the next model answers anew', async () => {
     const reasoning = ['First ', 'this, ', 'then '];

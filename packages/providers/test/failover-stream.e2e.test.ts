@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { SCRIPTED_TEXT } from '../src/testing.js';
+import { SCRIPTED_TEXT, startRawUpstream } from '../src/testing.js';
 import { failureOf, type Rig, type RigOptions, readStream, startRig } from './failover-rig.js';
 
 /** The commit point, the ends of streams, deadlines, and callers that leave or read slowly. */
@@ -99,15 +99,43 @@ describe('the end of a stream', () => {
     expect(whole.usage).toMatchObject(usage);
   });
 
-  it('keeps the connection for the next request', async () => {
-    const { engine, call } = await start({ models: { first: { script: ANSWER } } });
-    const ports = new Set<unknown>();
-    for (let index = 0; index < 5; index += 1) {
-      await readStream(await engine.stream(call({ stream: true })));
-      await wait(5);
-      ports.add((rig.upstream('first').requests.at(-1) as { remotePort?: number } | undefined)?.remotePort);
+  it('is good where something odd follows it', async () => {
+    const event = (value: unknown): string => `data: ${JSON.stringify(value)}\n\n`;
+    const delta = (content: string, finish_reason: string | null) =>
+      event({ id: 'x', object: 'chat.completion.chunk', choices: [{ index: 0, delta: { content }, finish_reason }] });
+    const body = `${delta('Whole', null)}${delta('.', 'stop')}data: {"broken\n\n`;
+    const { engine, call } = await start({ models: { first: { script: { type: 'raw', body } } } });
+    const stream = await engine.stream(call({ stream: true }));
+    const read = await readStream(stream);
+    expect(read).toMatchObject({ text: 'Whole.', finish: 'stop', error: undefined });
+    expect(stream.result().outcome).toBe('complete');
+  });
+
+  it('leaves the connection to the next request, also where the last chunk comes late', async () => {
+    const event = (value: unknown): string => `data: ${JSON.stringify(value)}\n\n`;
+    const delta = { index: 0, delta: { content: 'Hello' }, finish_reason: 'stop' };
+    const body = `${event({ id: 'x', choices: [delta] })}data: [DONE]\n\n`;
+    const answer = [
+      { wait: 'request' },
+      { send: 'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n' },
+      { send: `${Buffer.byteLength(body).toString(16)}\r\n${body}\r\n` },
+      { waitMs: 30 },
+      { send: '0\r\n\r\n' },
+    ] as const;
+    const upstream = await startRawUpstream({ steps: [...answer, ...answer, ...answer] });
+    try {
+      const { engine, call } = await start({
+        models: { first: { script: ANSWER, baseUrl: `${upstream.origin}/v1` } },
+      });
+      for (let index = 0; index < 3; index += 1) {
+        const read = await readStream(await engine.stream(call({ stream: true })));
+        expect(read).toMatchObject({ text: 'Hello', error: undefined });
+        await wait(60);
+      }
+      expect(upstream.connections).toHaveLength(1);
+    } finally {
+      await upstream.close();
     }
-    expect(rig.upstream('first').requests.every(({ closedByClientAt }) => closedByClientAt === undefined)).toBe(true);
   });
 });
 

@@ -58,7 +58,8 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
     this.#run = run;
     this.#options = options;
     this.#source = first;
-    run.signal.addEventListener('abort', this, { once: true });
+    if (run.signal.aborted) this.handleEvent();
+    else run.signal.addEventListener('abort', this, { once: true });
   }
 
   get frames(): AsyncIterable<ServedFrame> {
@@ -74,15 +75,14 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
       const ready = this.#ready.shift();
       if (ready !== undefined) return Promise.resolve({ done: false, value: ready });
       if (this.#outcome !== undefined) return this.#ended();
-      let frame: Frame | undefined | Promise<Frame | undefined>;
       try {
-        frame = this.#source.read();
+        const frame = this.#source.read();
+        if (frame instanceof Promise) return this.#later(frame);
+        const served = this.#take(frame);
+        if (served !== undefined) return Promise.resolve({ done: false, value: served });
       } catch (error) {
         return this.#goOn(error);
       }
-      if (frame instanceof Promise) return this.#later(frame);
-      const served = this.#take(frame);
-      if (served !== undefined) return Promise.resolve({ done: false, value: served });
     }
   }
 
@@ -113,20 +113,25 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
   }
 
   async #later(pending: Promise<Frame | undefined>): Promise<Step> {
-    let frame: Frame | undefined;
+    let served: ServedFrame | undefined;
     try {
-      frame = await pending;
+      const frame = await pending;
+      served = this.#outcome === undefined ? this.#take(frame) : undefined;
     } catch (error) {
       return await this.#goOn(error);
     }
-    const served = this.#outcome === undefined ? this.#take(frame) : undefined;
     return served === undefined ? await this.next() : { done: false, value: served };
   }
 
   /** What the caller gets of a frame; undefined where that is nothing. */
   #take(frame: Frame | undefined): ServedFrame | undefined {
     if (frame === undefined) return this.#complete();
-    if (this.#seam !== undefined) return this.#joined(this.#seam.take(frame.parts));
+    if (this.#seam !== undefined) {
+      const parts = this.#seam.take(frame.parts);
+      const joined = this.#joined(parts);
+      if (this.#isSpoiled(parts)) throw this.#spoil();
+      return joined;
+    }
     if (this.sameDialect) return frame.bytes.length > 0 || frame.parts.length > 0 ? frame : undefined;
     return frame.parts.length === 0 ? undefined : { bytes: undefined, parts: this.#withUsage(frame.parts) };
   }
@@ -142,6 +147,20 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
   #joined(parts: readonly StreamPart[]): ServedFrame | undefined {
     for (const part of parts) if (part.type === 'text-delta') this.#shown += part.text;
     return parts.length === 0 ? undefined : { bytes: undefined, parts };
+  }
+
+  /** Whether halves of JSON that two models wrote, and that were said to be whole, are none together. */
+  #isSpoiled(parts: readonly StreamPart[]): boolean {
+    if (!parts.some((part) => part.type === 'finish' && part.reason === 'stop')) return false;
+    const form = this.#options.call.request().responseFormat?.type ?? 'text';
+    return form !== 'text' && !isJson(this.#shown);
+  }
+
+  /** Nobody can mend it: it ends honestly. */
+  #spoil(): ProviderError {
+    this.#source.cancel();
+    this.#source.tally.hasUncontinuable = true;
+    return new ProviderError('stream-malformed', 'The joined answer is not the JSON that was asked for');
   }
 
   #complete(): ServedFrame | undefined {
@@ -251,4 +270,13 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
 function asFailure(error: unknown): ProviderError {
   if (error instanceof ProviderError) return error;
   return new ProviderError('stream-malformed', 'The stream could not be read', { cause: error });
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

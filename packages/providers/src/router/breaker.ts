@@ -19,6 +19,9 @@ export interface BreakerOptions {
   readonly observer: RouterObserver;
 }
 
+/** What a model is asked for: one may work where another does not. */
+export type Scope = 'chat' | 'embeddings' | 'count-tokens';
+
 /** Leave to make one call. A result counts only while its generation stands. */
 export interface Ticket {
   readonly target: Target;
@@ -60,7 +63,7 @@ const CLOSED: Circuit = { state: 'closed' };
 export class Breaker {
   readonly #options: BreakerOptions;
   readonly #targets = new Map<string, Target>();
-  #byModel = new WeakMap<Model, Target>();
+  #byModel = newIndex();
   readonly #mirror: SharedMirror<Circuit>;
 
   constructor(options: BreakerOptions) {
@@ -72,7 +75,7 @@ export class Breaker {
       parse: parseCircuit,
       onRemote: (key, circuit) => {
         // Also of a target that this process has not met: the word comes only once.
-        this.#change(this.#targets.get(key) ?? this.#newTarget(key, key.slice(0, key.lastIndexOf(' '))), circuit);
+        this.#change(this.#targets.get(key) ?? this.#newTarget(key), circuit);
       },
     });
   }
@@ -82,8 +85,8 @@ export class Breaker {
   }
 
   /** The leave of a healthy target; `undefined` where the circuit is not closed, or not known yet. */
-  admit(model: Model): Ticket | undefined {
-    const target = this.#targetOf(model);
+  admit(model: Model, scope: Scope = 'chat'): Ticket | undefined {
+    const target = this.#targetOf(model, scope);
     if (target.circuit.state !== 'closed' || target.learning !== undefined) return undefined;
     target.pass ??= { target, generation: target.generation, probe: undefined };
     return target.pass;
@@ -93,10 +96,10 @@ export class Breaker {
    * Leave to call a target that was not admitted: as its one probe, where its circuit is open. `lastHope`: nothing else is left to ask, so the growing
    * wait between probes is cut short to `open_for`.
    */
-  async admitDead(model: Model, lastHope: boolean): Promise<Ticket | undefined> {
-    const target = this.#targetOf(model);
+  async admitDead(model: Model, lastHope: boolean, scope: Scope = 'chat'): Promise<Ticket | undefined> {
+    const target = this.#targetOf(model, scope);
     if (target.learning !== undefined) await target.learning;
-    if (target.circuit.state === 'closed') return this.admit(model);
+    if (target.circuit.state === 'closed') return this.admit(model, scope);
     const { clock, observer } = this.#options;
     const now = clock();
     if (now < this.#earliestCall(target, lastHope) || now < target.probeUntil) return undefined;
@@ -106,7 +109,7 @@ export class Breaker {
     if (lease === undefined || generation !== target.generation) {
       target.probeUntil = 0;
       if (lease !== undefined) this.#release(lease);
-      return this.admit(model);
+      return this.admit(model, scope);
     }
     target.probeFence = lease.fence;
     observer.deadTargetCall?.({ target: target.name });
@@ -115,8 +118,11 @@ export class Breaker {
   }
 
   /** What is known of a target that was not admitted: why, and when it is asked again. */
-  deadness(model: Model): { readonly reason: FailureKind; readonly untilMs: number } | undefined {
-    const target = this.#targetOf(model);
+  deadness(
+    model: Model,
+    scope: Scope = 'chat',
+  ): { readonly reason: FailureKind; readonly untilMs: number } | undefined {
+    const target = this.#targetOf(model, scope);
     if (target.circuit.state === 'closed') return undefined;
     return { reason: target.circuit.reason, untilMs: this.#earliestCall(target, true) };
   }
@@ -218,12 +224,13 @@ export class Breaker {
     this.#options.state.releaseLease(lease).catch(() => undefined);
   }
 
-  #targetOf(model: Model): Target {
-    const known = this.#byModel.get(model);
+  #targetOf(model: Model, scope: Scope): Target {
+    const index = this.#byModel[scope];
+    const known = index.get(model);
     if (known !== undefined) return known;
-    const key = `${model.ref} ${model.provider.baseUrl}`;
-    const target = this.#targets.get(key) ?? this.#newTarget(key, model.ref);
-    this.#byModel.set(model, target);
+    const key = `${scope} ${model.ref} ${model.provider.baseUrl}`;
+    const target = this.#targets.get(key) ?? this.#newTarget(key);
+    index.set(model, target);
     return target;
   }
 
@@ -236,11 +243,11 @@ export class Breaker {
     target.learning = undefined;
   }
 
-  #newTarget(key: string, name: string): Target {
+  #newTarget(key: string): Target {
     if (this.#targets.size >= MAX_TARGETS) this.#prune();
     const target: Target = {
       key,
-      name,
+      name: nameOf(key),
       generation: 1,
       circuit: CLOSED,
       jitter: 1,
@@ -264,6 +271,17 @@ export class Breaker {
       if (this.#targets.size < MAX_TARGETS) break;
       this.#targets.delete(key);
     }
-    this.#byModel = new WeakMap();
+    this.#byModel = newIndex();
   }
+}
+
+function newIndex(): Readonly<Record<Scope, WeakMap<Model, Target>>> {
+  return { chat: new WeakMap(), embeddings: new WeakMap(), 'count-tokens': new WeakMap() };
+}
+
+/** `provider:model`, with the scope where it is not the usual one. */
+function nameOf(key: string): string {
+  const scope = key.slice(0, key.indexOf(' '));
+  const ref = key.slice(scope.length + 1, key.lastIndexOf(' '));
+  return scope === 'chat' ? ref : `${ref} ${scope}`;
 }

@@ -34,7 +34,7 @@ const BASE = {
 
 const BROKEN_STREAM = { ...BASE, sameTarget: 'backoff', breaker: 'counts' } as const;
 
-/** The failure table of docs/failures.md, as data. */
+/** What MoltBot does about each failure, as data; docs/failover.md shows it. */
 export const FAILURE_TABLE: Readonly<Record<FailureKind, FailureRow>> = {
   'invalid-request': {
     ...BASE,

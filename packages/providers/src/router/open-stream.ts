@@ -153,13 +153,14 @@ export class OpenStream implements Waiting {
     try {
       frame = reader.read(chunk);
     } catch (error) {
-      const failure = asFailure(error);
       frame = reader.takePending();
-      if (frame.bytes.length === 0 && frame.parts.length === 0) throw this.#fail(failure);
-      this.#failure = failure;
+      // The answer was whole: what comes after it can't spoil it.
+      if (reader.finished) this.cancel();
+      else if (frame.bytes.length === 0 && frame.parts.length === 0) throw this.#fail(asFailure(error));
+      else this.#failure = asFailure(error);
     }
     if (frame.parts.length > 0 && this.tally.add(frame.parts)) this.#idleMs = 0;
-    if (reader.finished && this.#failure === undefined) {
+    if (reader.finished && !this.#over) {
       if (this.tally.ended) this.#finish();
       else if (this.#finishedAt === 0) this.#finishedAt = this.#elapsed();
     }

@@ -61,9 +61,10 @@ export async function tryAdmitted<Result>(options: {
   if (unfitness !== undefined) return { state: 'failed', fault: { cause: 'unfit', model, unfitness } };
   if (lastHope && !(await coolsInTime(run, model))) return { state: 'failed', fault: coolingFault(run, model) };
   const { breaker } = run.parts;
-  const ticket = breaker.admit(model) ?? (await breaker.admitDead(model, lastHope));
+  const { scope } = operation;
+  const ticket = breaker.admit(model, scope) ?? (await breaker.admitDead(model, lastHope, scope));
   if (ticket !== undefined) return await tryModel({ run, operation, model, ticket });
-  const dead = breaker.deadness(model);
+  const dead = breaker.deadness(model, scope);
   return {
     state: 'failed',
     fault: {

@@ -18,6 +18,7 @@ export function streamOperation({ options, role, continuation }: StreamOperation
   const { call, headers } = options;
   return {
     role,
+    scope: 'chat',
     reportsLater: true,
     async send(target): Promise<OpenStream> {
       const { model, run, log } = target;

@@ -2,7 +2,7 @@ import { MoltbotError, type Secret } from '@moltbot/contracts';
 import { ProviderError } from '../failure.js';
 import type { Model } from '../target.js';
 import type { AttemptLog } from './attempt-log.js';
-import type { Ticket } from './breaker.js';
+import type { Scope, Ticket } from './breaker.js';
 import type { ChainRun } from './chain-run.js';
 import { FAILURE_TABLE, type FailureRow } from './classify.js';
 import type { Payer } from './credential-health.js';
@@ -12,6 +12,7 @@ import { TIMED_OUT, within } from './pause.js';
 /** What is asked of a model: an answer, a stream, an embedding. */
 export interface Operation<Result> {
   readonly role: AttemptLog['role'];
+  readonly scope: Scope;
   /** Why a model can't do it, where it can't. */
   unfitnessOf?(model: Model): Extract<Fault, { cause: 'unfit' }>['unfitness'] | undefined;
   /**
@@ -76,7 +77,7 @@ export async function tryModel<Result>(options: TryModelOptions<Result>): Promis
       if (!(outcome instanceof ProviderError)) return { state: 'answered', result: outcome };
       fault = { cause: 'called', model, error: outcome };
       // No wait is spent on a model whose breaker has opened meanwhile.
-      if (!run.alive || outcome.kind === 'cancelled' || breaker.admit(model) === undefined) break;
+      if (!run.alive || outcome.kind === 'cancelled' || breaker.admit(model, operation.scope) === undefined) break;
       const row = FAILURE_TABLE[outcome.kind];
       const again = await repeats({
         run,
@@ -90,7 +91,7 @@ export async function tryModel<Result>(options: TryModelOptions<Result>): Promis
       if (again === 'no') break;
       if (again === 'other-credential') index += 1;
     }
-    ticket = breaker.admit(model);
+    ticket = breaker.admit(model, operation.scope);
   }
   return { state: 'failed', fault: fault ?? payerFault(model, { state: 'missing' }) };
 }

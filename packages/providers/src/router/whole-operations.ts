@@ -12,6 +12,7 @@ export function answerOperation(options: EngineCall): Operation<ServedAnswer> {
   const { call, headers } = options;
   return {
     role: 'answer',
+    scope: 'chat',
     reportsLater: false,
     async send(target): Promise<ServedAnswer> {
       const { model, payer, run, log } = target;
@@ -48,6 +49,7 @@ export function embedOperation(options: EmbedCall): Operation<ServedEmbeddings> 
   const { value, bytes, encoding } = options;
   return {
     role: 'answer',
+    scope: 'embeddings',
     reportsLater: false,
     unfitnessOf: (model) =>
       model.embeddings === undefined
@@ -76,6 +78,7 @@ export function countOperation(
   const { call } = options;
   return {
     role: 'answer',
+    scope: 'count-tokens',
     reportsLater: false,
     unfitnessOf: (model) =>
       model.countTokens === undefined
