@@ -230,6 +230,7 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
       this.#spans = [];
     }
     const first = this.#joined(rescued.parts);
+    if (this.#isSpoiled(rescued.parts)) return await this.#goOn(this.#spoil());
     const { rung, replaces } = rescued;
     const segment = { model: rescued.stream.call.model, rung, reason: failure.kind, replaces };
     return { done: false, value: { bytes: undefined, parts: first?.parts ?? [], segment } };
