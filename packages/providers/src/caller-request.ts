@@ -100,7 +100,8 @@ function checkHotFields(value: JsonObject): void {
   if (messages.length > MOST_MESSAGES) throw refuse('messages', `at most ${MOST_MESSAGES} messages`);
   for (let index = 0; index < messages.length; index += 1) {
     const message: unknown = messages[index];
-    if (typeof message !== 'object' || message === null || Array.isArray(message)) throw refuse(`messages.${index}`, 'an object');
+    if (typeof message !== 'object' || message === null || Array.isArray(message))
+      throw refuse(`messages.${index}`, 'an object');
     if (typeof (message as JsonObject)['role'] !== 'string') throw refuse(`messages.${index}.role`, 'a string');
   }
 }
