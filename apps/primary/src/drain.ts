@@ -7,6 +7,8 @@ export interface DrainOptions {
   readonly inFlight: () => number;
   /** Refuses new requests. */
   readonly refuse: () => void;
+  /** Ends the answers that the grace was too short for, and says so to their callers. */
+  readonly interrupt: () => void;
   /** Closes everything; runs once, after the last answer or the grace. */
   readonly close: () => Promise<void>;
 }
@@ -14,8 +16,10 @@ export interface DrainOptions {
 /** Everything closed within this, or the process ends regardless. */
 const CLOSE_WITHIN_MS = 10_000;
 const LOOK_EVERY_MS = 25;
+/** For interrupted answers to say so. */
+const LAST_WORDS_MS = 1_000;
 /** Whether another process of ours started this one and listens to it. */
-const WAS_CONNECTED = process.connected === true;
+const WAS_CONNECTED = process.connected;
 
 /**
  * Ends the process on SIGTERM or SIGINT, or when the command that started it is gone: refuses new requests, lets running
@@ -42,15 +46,24 @@ export function drainOnSignal(options: DrainOptions): void {
     void drain(cause);
   }
 
-  async function drain(cause: string): Promise<void> {
-    logger.info('draining', { cause, inFlight: options.inFlight() });
-    options.refuse();
-    const until = performance.now() + options.graceMs();
+  /** Waits until nothing is being answered, at most this long. */
+  async function emptied(ms: number): Promise<void> {
+    const until = performance.now() + ms;
     while (options.inFlight() > 0 && performance.now() < until) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
     }
+  }
+
+  async function drain(cause: string): Promise<void> {
+    logger.info('draining', { cause, inFlight: options.inFlight() });
+    options.refuse();
+    await emptied(options.graceMs());
     const cutOff = options.inFlight();
-    if (cutOff > 0) logger.warn('answers cut off by the end of the grace', { count: cutOff });
+    if (cutOff > 0) {
+      logger.warn('answers cut off by the end of the grace', { count: cutOff });
+      options.interrupt();
+      await emptied(LAST_WORDS_MS);
+    }
     setTimeout(() => process.exit(1), CLOSE_WITHIN_MS).unref();
     try {
       await options.close();

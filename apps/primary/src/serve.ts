@@ -56,10 +56,10 @@ export async function serve(options: { readonly argv: readonly string[] }): Prom
 
   const parts: { core?: Core; app?: NestFastifyApplication; ops?: OpsServer } = {};
   const close = async (): Promise<void> => {
-    await parts.app?.close();
+    if (parts.app !== undefined) await closeServer(parts.app);
     await parts.ops?.close();
     await parts.core?.close();
-    watcher.close();
+    await watcher.close();
     metrics.close();
     await logger.close();
   };
@@ -81,6 +81,8 @@ export async function serve(options: { readonly argv: readonly string[] }): Prom
       bodyParser: false,
       abortOnError: false,
     });
+    // No route of ours wants a body parsed, least of all a path that nobody serves.
+    adapter.getInstance().removeAllContentTypeParsers();
     await registerChatRoutes(adapter.getInstance(), core);
     await listen(parts.app, settings.server);
     parts.ops = await startOps({ core, metrics, server: settings.server });
@@ -90,6 +92,7 @@ export async function serve(options: { readonly argv: readonly string[] }): Prom
       graceMs: () => core.settings().server.drain_grace,
       inFlight: () => core.inFlight(),
       refuse: () => core.drain(),
+      interrupt: () => core.interrupt(),
       close,
     });
     // The channel may be gone though `send` is not.
@@ -114,6 +117,19 @@ function readArguments(argv: readonly string[]): { flags: Flags; warmup: boolean
     options: { flags: { type: 'string', default: '{}' }, warmup: { type: 'boolean', default: false } },
   });
   return { flags: JSON.parse(values.flags) as Flags, warmup: values.warmup };
+}
+
+/** What connections may take to end by themselves: answers are over by then, but a caller may not have read its own. */
+const CONNECTIONS_END_WITHIN_MS = 2_000;
+
+async function closeServer(app: NestFastifyApplication): Promise<void> {
+  const server = app.getHttpServer();
+  const timer = setTimeout(() => server.closeAllConnections(), CONNECTIONS_END_WITHIN_MS);
+  try {
+    await app.close();
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function listen(app: NestFastifyApplication, server: Settings['server']): Promise<void> {

@@ -2,9 +2,10 @@ import type { Settings } from '@moltbot/config';
 import { MoltbotError } from '@moltbot/contracts';
 import { openAiChatDoor } from '@moltbot/providers';
 import type { FastifyHttpOptions } from 'fastify';
-import type { Server } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { errorAnswer } from './core/http-errors.js';
+import { Exchange } from './chat/exchange.js';
+import { errorAnswer, sendError, toMoltbotError } from './core/http-errors.js';
 
 /** Node's codes for a request that never became one. */
 const CLIENT_ERRORS = {
@@ -38,6 +39,11 @@ export function serverOptions(options: {
       connectionsCheckingInterval: Math.max(50, Math.min(1_000, Math.floor(server.header_timeout / 4))),
       noDelay: true,
     },
+    // Paths that are none: they reach neither a route nor a filter.
+    frameworkErrors(error, request, reply) {
+      const answer = errorAnswer({ error: toMoltbotError(error), door: openAiChatDoor, requestId: newRequestId() });
+      sendError({ request, reply, answer });
+    },
     clientErrorHandler(error, socket) {
       answerClientError({ code: error.code, socket, requestId: newRequestId() });
     },
@@ -57,14 +63,18 @@ function answerClientError(options: { code: string; socket: Socket; requestId: s
       ? new MoltbotError('invalid_request', 'This is no valid HTTP/1.1 request.')
       : new MoltbotError(known);
   // An answer on this connection is already under way: more bytes would corrupt it. `_httpMessage` is how Node's own handler knows.
-  const { _httpMessage: running } = socket as Socket & {
-    readonly _httpMessage?: { readonly headersSent: boolean } | null;
-  };
+  const { _httpMessage: running } = socket as Socket & { readonly _httpMessage?: ServerResponse | null };
   if (running?.headersSent === true) {
     socket.destroy();
     return;
   }
-  const answer = errorAnswer({ error, door: openAiChatDoor, requestId });
+  const exchange = running ? Exchange.of(running) : undefined;
+  exchange?.end({ outcome: 'failed', errorCode: error.code });
+  const answer = errorAnswer({
+    error,
+    door: exchange?.door ?? openAiChatDoor,
+    requestId: exchange?.requestId ?? requestId,
+  });
   const head = Object.entries({
     ...answer.headers,
     connection: 'close',

@@ -3,10 +3,10 @@ import { type AnswerContext, type CallerRequest, createCallerRequest } from '@mo
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Core } from '../core/core.js';
-import { cutOffIfUnread } from './drained.js';
 import type { Exchange } from './exchange.js';
 import { servedHeaders } from './reply-headers.js';
 import { replyStream } from './reply-stream.js';
+import { sendWhole } from './send-whole.js';
 
 /** The straight way of a chat request: bytes → call → plan → engine → reply. One for all dialects. */
 export function createChatHandler(core: Core) {
@@ -20,14 +20,14 @@ export function createChatHandler(core: Core) {
     if (call.stream) {
       const served = await core.engine.stream(engineCall);
       // From here on the answer is committed: what fails is said in band.
-      reply.hijack();
       await replyStream({
         exchange,
-        response: reply.raw,
+        reply,
         served,
         context: answerContext(exchange, call, served.model.ref),
         keepAlive: core.keepAlive,
         writeTimeoutMs: core.settings().server.write_timeout,
+        onFault: (error) => core.reportFault(exchange.requestId, error),
       });
       return;
     }
@@ -45,11 +45,7 @@ export function createChatHandler(core: Core) {
       served,
       costMicros: served.costMicros,
     });
-    headers.push('content-length', String(body.length));
-    reply.hijack();
-    reply.raw.writeHead(200, headers);
-    reply.raw.end(body);
-    cutOffIfUnread(reply.raw, core.settings().server.write_timeout);
+    sendWhole({ reply, headers, body, writeTimeoutMs: core.settings().server.write_timeout });
     exchange.end({
       outcome: 'complete',
       servedBy: served.model.ref,

@@ -3,7 +3,7 @@ import { MoltbotError } from '@moltbot/contracts';
 import { anthropicMessagesDoor, type DialectDoor, openAiChatDoor } from '@moltbot/providers';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Core } from '../core/core.js';
-import { errorAnswer, toMoltbotError } from '../core/http-errors.js';
+import { errorAnswer, sendError, toMoltbotError } from '../core/http-errors.js';
 import { createChatHandler } from './chat-handler.js';
 import { createCountTokensHandler } from './count-tokens.route.js';
 import { createEmbeddingsHandler } from './embeddings.route.js';
@@ -20,7 +20,7 @@ declare module 'fastify' {
   }
 }
 
-const ALL_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
+const ALL_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
 /**
  * The hot doors: plain Fastify routes beside Nest's (a controller with a guard costs half as much CPU again, see
@@ -39,22 +39,19 @@ export async function registerChatRoutes(fastify: FastifyInstance, core: Core): 
         requestId: core.requestIds.next(),
         door: doorOf(request),
         operation: config.operation ?? 'models',
-        request: request.raw,
         response: reply.raw,
-        onEnd: (record) => core.requestEnded(record),
+        onEnd: (record) => core.requestEnded(exchange, record),
       });
       request.exchange = exchange;
       try {
         core.requestBegan(exchange);
         const identity = core.access.check(request.headers);
         if (identity instanceof Promise) {
-          identity.then(
-            (found) => admit(exchange, found, done),
-            (error: unknown) => done(toMoltbotError(error)),
-          );
+          void admitLater({ exchange, identity, done });
           return;
         }
-        admit(exchange, identity, done);
+        exchange.identity = identity;
+        done();
       } catch (error) {
         done(toMoltbotError(error));
       }
@@ -79,7 +76,7 @@ export async function registerChatRoutes(fastify: FastifyInstance, core: Core): 
     ];
     for (const { url, door, operation, handler } of hot) {
       scope.route({ method: 'POST', url, config: { door, operation }, handler });
-      refuseOtherMethods(scope, { url, door, taken: 'POST' });
+      refuseOtherMethods(scope, { url, door, taken: ['POST'] });
     }
     const answerModels =
       (read: (request: FastifyRequest) => Promise<unknown>) => async (request: FastifyRequest, reply: FastifyReply) => {
@@ -88,13 +85,28 @@ export async function registerChatRoutes(fastify: FastifyInstance, core: Core): 
         void reply.headers({ 'x-request-id': request.exchange.requestId, 'request-id': request.exchange.requestId });
         return answer;
       };
-    scope.route({ method: 'GET', url: '/v1/models', handler: answerModels(models.list) });
-    scope.route({ method: 'GET', url: '/v1/models/*', handler: answerModels(models.get) });
+    for (const [url, read] of [
+      ['/v1/models', models.list],
+      ['/v1/models/*', models.get],
+    ] as const) {
+      scope.route({ method: 'GET', url, handler: answerModels(read) });
+      refuseOtherMethods(scope, { url, taken: ['GET', 'HEAD'] });
+    }
   });
 }
 
-function admit(exchange: Exchange, identity: Identity | undefined, done: (error?: Error) => void): void {
-  exchange.identity = identity;
+async function admitLater(options: {
+  readonly exchange: Exchange;
+  readonly identity: Promise<Identity | undefined>;
+  readonly done: (error?: Error) => void;
+}): Promise<void> {
+  const { exchange, identity, done } = options;
+  try {
+    exchange.identity = await identity;
+  } catch (error) {
+    done(toMoltbotError(error));
+    return;
+  }
   done();
 }
 
@@ -115,30 +127,42 @@ export function answerError(options: {
 }): void {
   const { request, reply, core } = options;
   const { exchange } = request;
-  const error = toMoltbotError(options.error);
+  const error = exchange.causeOf(toRequestError(options.error, request));
   if (error.code === 'internal_error') core.reportFault(exchange.requestId, error);
   const cancelled = error.code === 'client_closed';
   exchange.end({ outcome: cancelled ? 'cancelled' : 'failed', errorCode: error.code, attempts: error.attempts.length });
+  // What still runs upstream for it has no reader.
+  exchange.cancel();
   if (reply.raw.headersSent || reply.raw.destroyed) {
     reply.raw.destroy();
     return;
   }
   const answer = errorAnswer({ error, door: exchange.door, requestId: exchange.requestId });
-  // A body that was not read to its end can't be followed by another request on the same connection.
-  if (!request.raw.complete) void reply.header('connection', 'close');
-  void reply.code(answer.status).headers(answer.headers).send(answer.body);
+  sendError({ request, reply, answer });
+}
+
+/** A body that broke off in the middle was not wrong: its caller left. */
+function toRequestError(error: unknown, request: FastifyRequest): MoltbotError {
+  if (request.raw.aborted || (request.raw.destroyed && !request.raw.complete)) {
+    return new MoltbotError('client_closed', undefined, { cause: error });
+  }
+  return toMoltbotError(error);
 }
 
 function refuseOtherMethods(
   scope: FastifyInstance,
-  { url, door, taken }: { url: string; door: DialectDoor; taken: string },
+  { url, door, taken }: { url: string; door?: DialectDoor; taken: readonly string[] },
 ): void {
   scope.route({
-    method: ALL_METHODS.filter((method) => method !== taken),
+    method: ALL_METHODS.filter((method) => !taken.includes(method)),
     url,
-    config: { door, operation: 'refused' },
+    config: { ...(door && { door }), operation: 'refused' },
     // Without this a body would be judged before the method.
-    onRequest: (_request, _reply, done) => done(new MoltbotError('method_not_allowed', `${url} takes ${taken} only.`)),
+    onRequest: (_request, reply, done) => {
+      // RFC 9110 section 15.5.6
+      void reply.header('allow', taken.join(', '));
+      done(new MoltbotError('method_not_allowed', `${url} takes ${taken.join(', ')} only.`));
+    },
     handler: () => undefined,
   });
 }

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Core } from '../core/core.js';
 import { readCall, selectionOf } from './chat-handler.js';
+import { sendWhole } from './send-whole.js';
 
 /** `POST /v1/messages/count_tokens` in Anthropic's dialect: by the provider where it can count, else an estimate that says so. */
 export function createCountTokensHandler(core: Core) {
@@ -10,16 +11,11 @@ export function createCountTokensHandler(core: Core) {
     const plan = core.router.plan(selectionOf(call));
     exchange.chain = plan.name;
     const counted = await core.engine.countTokens({ call, plan, signal: exchange.signal });
-    const body = JSON.stringify({ input_tokens: counted.inputTokens });
-    reply.hijack();
-    reply.raw.writeHead(200, {
-      'content-type': 'application/json',
-      'content-length': Buffer.byteLength(body),
-      'x-request-id': exchange.requestId,
-      'request-id': exchange.requestId,
-      'x-moltbot-token-count': counted.source,
-    });
-    reply.raw.end(body);
+    const { requestId } = exchange;
+    const headers = ['content-type', 'application/json', 'x-request-id', requestId, 'request-id', requestId];
+    headers.push('x-moltbot-token-count', counted.source);
+    const body = Buffer.from(JSON.stringify({ input_tokens: counted.inputTokens }));
+    sendWhole({ reply, headers, body, writeTimeoutMs: core.settings().server.write_timeout });
     exchange.end({
       outcome: 'complete',
       servedBy: counted.served?.model.ref,

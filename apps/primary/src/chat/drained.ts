@@ -24,11 +24,11 @@ export function drained(response: ServerResponse, timeoutMs: number): Promise<bo
   });
 }
 
-/** After the last byte was handed over: a caller that doesn't fetch it within `timeoutMs` is cut off. */
+/**
+ * After the last byte was handed over: a caller that fetches nothing of it for `timeoutMs` is cut off (after twice that at the
+ * latest: the socket's own timer sees progress once a period).
+ */
 export function cutOffIfUnread(response: ServerResponse, timeoutMs: number): void {
   if (response.writableFinished || response.writableLength === 0) return;
-  const timer = setTimeout(() => response.destroy(), timeoutMs);
-  const clear = (): void => clearTimeout(timer);
-  response.once('finish', clear);
-  response.once('close', clear);
+  response.setTimeout(timeoutMs, () => response.destroy());
 }

@@ -3,6 +3,7 @@ import { MoltbotError } from '@moltbot/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Core } from '../core/core.js';
 import { servedHeaders } from './reply-headers.js';
+import { sendWhole } from './send-whole.js';
 
 /** Most inputs of one request, as OpenAI's own limit. */
 const MAX_INPUTS = 2_048;
@@ -29,10 +30,7 @@ export function createEmbeddingsHandler(core: Core) {
       served,
       costMicros: served.costMicros,
     });
-    headers.push('content-length', String(served.bytes.length));
-    reply.hijack();
-    reply.raw.writeHead(200, headers);
-    reply.raw.end(served.bytes);
+    sendWhole({ reply, headers, body: served.bytes, writeTimeoutMs: core.settings().server.write_timeout });
     exchange.end({
       outcome: 'complete',
       servedBy: served.model.ref,

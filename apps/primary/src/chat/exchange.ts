@@ -1,7 +1,10 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Identity } from '@moltbot/auth';
-import type { RequestRecord, Usage } from '@moltbot/contracts';
+import type { MoltbotError, RequestRecord, Usage } from '@moltbot/contracts';
 import type { DialectDoor } from '@moltbot/providers';
+
+/** The exchange of a response, for what happens below Fastify: a request that is overdue or no HTTP. */
+const EXCHANGES = new WeakMap<ServerResponse, Exchange>();
 
 /** One accepted request from its headers to its end. Ends exactly once, and the end is accounted. */
 export class Exchange {
@@ -13,6 +16,7 @@ export class Exchange {
   readonly #started = performance.now();
   readonly #abort = new AbortController();
   readonly #onEnd: (record: RequestRecord) => void;
+  #interruption: MoltbotError | undefined;
   identity: Identity | undefined;
   chain = '';
   stream = false;
@@ -22,7 +26,6 @@ export class Exchange {
     readonly requestId: string;
     readonly door: DialectDoor;
     readonly operation: string;
-    readonly request: IncomingMessage;
     readonly response: ServerResponse;
     readonly onEnd: (record: RequestRecord) => void;
   }) {
@@ -31,20 +34,36 @@ export class Exchange {
     this.operation = options.operation;
     this.#onEnd = options.onEnd;
     const { response } = options;
+    EXCHANGES.set(response, this);
     // 'close' without a finished answer: the caller left, and whatever runs upstream for it is cancelled.
     response.once('close', () => {
       if (!response.writableFinished) this.#abort.abort();
     });
   }
 
-  /** Fires when the caller goes away. */
+  static of(response: ServerResponse): Exchange | undefined {
+    return EXCHANGES.get(response);
+  }
+
+  /** Fires when the caller goes away, or the request is cancelled. */
   get signal(): AbortSignal {
     return this.#abort.signal;
   }
 
-  /** Ends the upstream's work: the caller takes too long, or the process stops. */
+  /** Ends the upstream's work: the caller takes too long, or the answer failed on our side. */
   cancel(): void {
     this.#abort.abort();
+  }
+
+  /** Ends the upstream's work for a reason that the caller, who is still there, is told. */
+  interrupt(reason: MoltbotError): void {
+    this.#interruption ??= reason;
+    this.#abort.abort();
+  }
+
+  /** What really ended the work: a cancelled engine only knows that it was cancelled. */
+  causeOf(error: MoltbotError): MoltbotError {
+    return error.code === 'client_closed' ? (this.#interruption ?? error) : error;
   }
 
   get ended(): boolean {

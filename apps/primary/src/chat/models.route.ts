@@ -19,7 +19,7 @@ export function toModelObject(listed: ListedModel, created: number) {
 
 export function createModelsHandlers(core: Core) {
   return {
-    async list() {
+    list: async () => {
       const data = core.router.list().map((listed) => toModelObject(listed, core.startedAt));
       return {
         object: 'list',
@@ -30,7 +30,7 @@ export function createModelsHandlers(core: Core) {
       };
     },
 
-    async get(request: FastifyRequest) {
+    get: async (request: FastifyRequest) => {
       const id = (request.params as { readonly '*': string })['*'];
       const listed = core.router.list().find((item) => item.id === id);
       if (listed !== undefined) return toModelObject(listed, core.startedAt);

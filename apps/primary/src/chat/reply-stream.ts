@@ -1,12 +1,13 @@
-import type { ServerResponse } from 'node:http';
-import type { MoltbotError, StreamPart } from '@moltbot/contracts';
-import type { AnswerContext, ServedStream, StreamWriter } from '@moltbot/providers';
+import type { MoltbotError } from '@moltbot/contracts';
+import type { AnswerContext, ServedStream } from '@moltbot/providers';
+import type { FastifyReply } from 'fastify';
 import { toDoorError, toMoltbotError } from '../core/http-errors.js';
-import { drained } from './drained.js';
+import { cutOffIfUnread, drained } from './drained.js';
 import type { Exchange } from './exchange.js';
 import type { KeepAlive, KeptAlive } from './keep-alive.js';
 import { servedHeaders } from './reply-headers.js';
 import { STREAM_TRAILERS, streamTrailers } from './stream-trailers.js';
+import { Voice } from './voice.js';
 
 /**
  * Writes a committed stream to its caller: the upstream's own bytes where the dialects agree, else (and after a rescue) our
@@ -14,14 +15,17 @@ import { STREAM_TRAILERS, streamTrailers } from './stream-trailers.js';
  */
 export async function replyStream(options: {
   readonly exchange: Exchange;
-  readonly response: ServerResponse;
+  readonly reply: FastifyReply;
   readonly served: ServedStream;
   readonly context: AnswerContext;
   readonly keepAlive: KeepAlive;
   readonly writeTimeoutMs: number;
+  /** Hears of what nobody foresaw. */
+  readonly onFault: (error: MoltbotError) => void;
 }): Promise<void> {
-  const { exchange, response, served, keepAlive } = options;
+  const { exchange, reply, served, keepAlive, writeTimeoutMs } = options;
   const { door } = exchange;
+  const response = reply.raw;
   const headers = servedHeaders({
     requestId: exchange.requestId,
     contentType: 'text/event-stream; charset=utf-8',
@@ -32,10 +36,15 @@ export async function replyStream(options: {
   const takesTrailers = /\btrailers\b/i.test(String(response.req.headers.te));
   if (takesTrailers) headers.push('trailer', STREAM_TRAILERS.join(', '));
   response.writeHead(200, headers);
+  // Only now: what `writeHead` throws is still answered as an error.
+  reply.hijack();
 
   const kept: KeptAlive = {
     lastWrite: performance.now(),
-    writeKeepAlive: () => response.write(door.keepAlive),
+    // A caller that doesn't read needs no sign of life.
+    writeKeepAlive: () => {
+      if (!response.writableNeedDrain) response.write(door.keepAlive);
+    },
   };
   keepAlive.add(kept);
   const voice = new Voice({ raw: served.sameDialect, createWriter: () => door.createStreamWriter(options.context) });
@@ -46,14 +55,16 @@ export async function replyStream(options: {
       const chunk = voice.say(frame.bytes, frame.parts);
       if (chunk.length === 0) continue;
       kept.lastWrite = performance.now();
-      if (!response.write(chunk) && !(await drained(response, options.writeTimeoutMs))) {
+      if (!response.write(chunk) && !(await drained(response, writeTimeoutMs))) {
         callerLeft = true;
         exchange.cancel();
         break;
       }
     }
   } catch (error) {
-    failure = toMoltbotError(error);
+    failure = exchange.causeOf(toMoltbotError(error));
+    if (failure.code === 'internal_error') options.onFault(failure);
+    exchange.cancel();
   } finally {
     keepAlive.delete(kept);
   }
@@ -70,51 +81,19 @@ export async function replyStream(options: {
     exchange.end({ outcome: 'cancelled', errorCode: 'client_closed', ...account });
     return;
   }
-  if (takesTrailers) response.addTrailers(streamTrailers(result));
-  if (failure !== undefined) {
-    response.end(voice.writer().error(toDoorError(failure, exchange.requestId)));
+  try {
+    if (takesTrailers) response.addTrailers(streamTrailers(result));
+    response.end(failure === undefined ? voice.rest() : voice.error(toDoorError(failure, exchange.requestId)));
+    cutOffIfUnread(response, writeTimeoutMs);
+  } catch (error) {
+    // The last words can't be said: a connection that breaks is no complete answer either.
+    failure = toMoltbotError(error);
+    options.onFault(failure);
+    response.destroy();
+  }
+  if (failure === undefined) {
+    exchange.end({ outcome: result.outcome === 'rescued' ? 'rescued' : 'complete', ...account });
+  } else {
     exchange.end({ outcome: 'interrupted', errorCode: failure.code, ...account });
-    return;
-  }
-  response.end(voice.rest());
-  exchange.end({ outcome: result.outcome === 'rescued' ? 'rescued' : 'complete', ...account });
-}
-
-/** Whose words go out: the upstream's bytes at first, our writer's from the first frame that has none. */
-class Voice {
-  #writer: StreamWriter | undefined;
-  readonly #createWriter: () => StreamWriter;
-  /** What the raw bytes meant so far; the writer needs it only if it has to take over. */
-  readonly #passed: (readonly StreamPart[])[] = [];
-  #ended = false;
-
-  constructor(options: { readonly raw: boolean; readonly createWriter: () => StreamWriter }) {
-    this.#createWriter = options.createWriter;
-    if (!options.raw) this.#writer = options.createWriter();
-  }
-
-  say(bytes: Buffer | undefined, parts: readonly StreamPart[]): Buffer | string {
-    if (this.#writer === undefined && bytes !== undefined) {
-      this.#passed.push(parts);
-      if (parts.length > 0 && parts[parts.length - 1]?.type === 'end') this.#ended = true;
-      return bytes;
-    }
-    return this.writer().write(parts);
-  }
-
-  /** What is still to be said after a good end. */
-  rest(): string {
-    return this.#writer === undefined && this.#ended ? '' : this.writer().end();
-  }
-
-  writer(): StreamWriter {
-    if (this.#writer === undefined) {
-      this.#writer = this.#createWriter();
-      const passed = this.#passed.flat();
-      const start = passed.find((part) => part.type === 'start');
-      this.#writer.resume(passed, { id: start?.id, model: start?.model });
-      this.#passed.length = 0;
-    }
-    return this.#writer;
   }
 }

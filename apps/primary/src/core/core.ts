@@ -20,7 +20,7 @@ import type { Exchange } from '../chat/exchange.js';
 import { KeepAlive } from '../chat/keep-alive.js';
 import { ClientPool } from './client-pool.js';
 import { ModelLists } from './model-lists.js';
-import type { Telemetry } from './telemetry.js';
+import { isDenial, type Telemetry } from './telemetry.js';
 
 /** One check of `/ready`; those not required only inform. */
 export interface ReadinessCheck {
@@ -44,12 +44,14 @@ export interface Core {
   readonly clients: ClientPool;
   /** @throws MoltbotError `overloaded`, `shutting_down` */
   requestBegan(exchange: Exchange): void;
-  requestEnded(record: RequestRecord): void;
+  requestEnded(exchange: Exchange, record: RequestRecord): void;
   reportFault(requestId: string, error: MoltbotError): void;
   readiness(): Readonly<Record<string, ReadinessCheck>>;
   /** From now on new requests are refused, and `/ready` says so. */
   drain(): void;
   inFlight(): number;
+  /** Ends what is still being answered, and tells its callers so. */
+  interrupt(): void;
   close(): Promise<void>;
 }
 
@@ -99,7 +101,7 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
   const access = createAccess({ mode, scope: 'chat', verifier, allowedHosts: () => settings().server.allowed_hosts });
   const requestIds = createRequestIds();
   const keepAlive = new KeepAlive();
-  let inFlight = 0;
+  const running = new Set<Exchange>();
   let draining = false;
 
   function createClient(provider: Provider): UpstreamClient {
@@ -121,20 +123,22 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
     keepAlive,
     storage,
     clients,
-    requestBegan() {
-      inFlight += 1;
+    requestBegan(exchange) {
+      running.add(exchange);
       telemetry.requestBegan();
       if (draining) throw new MoltbotError('shutting_down', undefined, { retryAfterMs: 1_000 });
-      if (inFlight > settings().server.max_in_flight) {
+      if (running.size > settings().server.max_in_flight) {
         throw new MoltbotError('overloaded', undefined, { retryAfterMs: 1_000 });
       }
     },
-    requestEnded(record) {
-      inFlight -= 1;
+    requestEnded(exchange, record) {
+      running.delete(exchange);
       telemetry.requestEnded(record);
       if (record.apiKeyId !== undefined) storage.apiKeys.touch(record.apiKeyId);
-      // A list of models is no use of a model: it is counted, not accounted.
-      if (record.operation === 'chat' || record.operation === 'embeddings') storage.usage.recordRequest(record);
+      // A list of models is no use of a model, nor is a request that was refused at the door: they are counted, not accounted.
+      const { operation, errorCode } = record;
+      if (isDenial(errorCode)) return;
+      if (operation === 'chat' || operation === 'embeddings') storage.usage.recordRequest(record);
     },
     reportFault: (requestId, error) => telemetry.fault(requestId, error),
     readiness: () => ({
@@ -144,7 +148,10 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
     drain() {
       draining = true;
     },
-    inFlight: () => inFlight,
+    inFlight: () => running.size,
+    interrupt() {
+      for (const exchange of running) exchange.interrupt(new MoltbotError('shutting_down'));
+    },
     async close() {
       lists.close();
       keepAlive.close();

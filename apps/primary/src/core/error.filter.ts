@@ -2,7 +2,7 @@ import { anthropicMessagesDoor, openAiChatDoor } from '@moltbot/providers';
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Inject } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Core } from './core.js';
-import { errorAnswer, toMoltbotError } from './http-errors.js';
+import { errorAnswer, sendError, toMoltbotError } from './http-errors.js';
 import { CORE } from './tokens.js';
 
 /** What Nest's own routes throw, and every path nobody serves, as an error of the caller's dialect. */
@@ -28,6 +28,6 @@ export class ErrorFilter implements ExceptionFilter {
     if (error.code === 'internal_error') this.#core.reportFault(requestId, error);
     const door = request.headers['anthropic-version'] === undefined ? openAiChatDoor : anthropicMessagesDoor;
     const answer = errorAnswer({ error, door, requestId });
-    void reply.code(answer.status).headers(answer.headers).send(answer.body);
+    sendError({ request, reply, answer });
   }
 }

@@ -1,5 +1,7 @@
 import type { DialectDoor, DoorError } from '@moltbot/providers';
 import { type ErrorCode, MoltbotError } from '@moltbot/contracts';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { answerEarly } from './answer-early.js';
 
 /** Fastify's own refusals in our codes. */
 const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
@@ -9,6 +11,7 @@ const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_INVALID_JSON_BODY: 'invalid_json',
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'invalid_request',
   FST_ERR_BAD_URL: 'not_found',
+  FST_ERR_MAX_PARAM_LENGTH: 'not_found',
   FST_ERR_NOT_FOUND: 'not_found',
   FST_ERR_ASYNC_CONSTRAINT: 'not_found',
 };
@@ -67,10 +70,33 @@ export function errorAnswer(options: {
     // Said on purpose: both official SDKs would otherwise decide by the status alone.
     'x-should-retry': String(error.retryable),
   };
+  // The connection leads to a process that is going.
+  if (error.code === 'shutting_down') headers['connection'] = 'close';
   if (error.retryAfterMs !== undefined) {
     headers['retry-after'] = String(Math.max(1, Math.ceil(error.retryAfterMs / 1_000)));
     headers['retry-after-ms'] = String(error.retryAfterMs);
   }
   if (error.attempts.length > 0) headers['x-moltbot-attempts'] = String(error.attempts.length);
   return { status: error.http, headers, body: JSON.stringify(door.toError(toDoorError(error, requestId))) };
+}
+
+/** Sends an error, also over a body that is still on its way. */
+export function sendError(options: {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly answer: ErrorAnswer;
+}): void {
+  const { request, reply, answer } = options;
+  if (request.raw.complete) {
+    void reply.code(answer.status).headers(answer.headers).send(answer.body);
+    return;
+  }
+  reply.hijack();
+  answerEarly({
+    request: request.raw,
+    response: reply.raw,
+    status: answer.status,
+    headers: { ...reply.getHeaders(), ...answer.headers },
+    body: answer.body,
+  });
 }

@@ -14,6 +14,10 @@ const DENIALS: ReadonlySet<string> = new Set([
   'shutting_down',
 ]);
 
+export function isDenial(errorCode: string | undefined): boolean {
+  return errorCode !== undefined && DENIALS.has(errorCode);
+}
+
 const BREAKER_LEVELS = { closed: 0, 'half-open': 1, open: 2 } as const;
 
 /** Where the packages' events become log lines, metrics and ledger rows: packages themselves stay silent. */
@@ -50,10 +54,13 @@ export function createTelemetry(options: { readonly logger: Logger; readonly met
         record.durationMs / 1_000,
       );
       if (record.stream) metrics.streamOutcomes.inc({ outcome });
-      if (errorCode !== undefined && DENIALS.has(errorCode)) metrics.accessDenied.inc({ reason: errorCode });
+      const denied = isDenial(errorCode);
+      if (errorCode !== undefined && denied) metrics.accessDenied.inc({ reason: errorCode });
       if (record.usage !== undefined && record.servedBy !== undefined) countUsage(metrics, record, record.servedBy);
-      if (logger.isDebug || outcome === 'failed' || outcome === 'interrupted') {
-        const level = outcome === 'failed' || outcome === 'interrupted' ? 'warn' : 'debug';
+      // Refusals at the door are counted: a line for each would let strangers fill the log.
+      const bad = outcome === 'interrupted' || (outcome === 'failed' && !denied);
+      if (logger.isDebug || bad) {
+        const level = bad ? 'warn' : 'debug';
         logger[level]('request ended', {
           requestId: record.requestId,
           operation,

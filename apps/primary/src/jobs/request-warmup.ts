@@ -13,7 +13,7 @@ export async function requestWarmup(options: {
   const { openQueues } = await import('@moltbot/queue');
   const { url } = settings.queue;
   try {
-    const queues = await openQueues({
+    const queues = openQueues({
       ...(url === 'storage' ? { connection: core.storage.connection } : { url }),
       onError: (error) => logger.warn('queue', { error: error instanceof Error ? error.message : String(error) }),
     });
