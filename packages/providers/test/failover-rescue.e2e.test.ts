@@ -22,10 +22,8 @@ const PREFILL = { prefill: true };
 const chain = (
   first: RigOptions['models'][string]['script'],
   second: RigOptions['models'][string]['script'] = CONTINUE,
-  more: Partial<RigOptions['models'][string]> = PREFILL,
-): RigOptions => ({
-  models: { first: { script: first }, second: { script: second, capabilities: more.capabilities ?? more, ...more } },
-});
+  more: Partial<RigOptions['models'][string]> = { capabilities: PREFILL },
+): RigOptions => ({ models: { first: { script: first }, second: { script: second, ...more } } });
 
 async function streamed(options: Parameters<Rig['call']>[0] = {}) {
   const stream = await rig.engine.stream(rig.call({ stream: true, ...options }));

@@ -34,7 +34,7 @@ const WIRES = {
 } as const;
 const DOORS = { 'openai-chat': openAiChatDoor, 'anthropic-messages': anthropicMessagesDoor } as const;
 
-export interface RigModel {
+interface RigModel {
   readonly script: Script;
   /** OpenAI chat where not given. */
   readonly dialect?: keyof typeof WIRES | undefined;
@@ -42,6 +42,8 @@ export interface RigModel {
   readonly price?: Model['price'];
   /** Names in auth.json; none: no credential is needed. */
   readonly credentials?: readonly string[] | undefined;
+  /** As in config.yml, besides what every model of a rig has. */
+  readonly provider?: JsonObject | undefined;
   /** Somewhere else than the scripted upstream. */
   readonly baseUrl?: string | undefined;
 }
@@ -84,7 +86,7 @@ export interface Rig {
   readonly close: () => Promise<void>;
 }
 
-export interface CallOptions {
+interface CallOptions {
   readonly plan: ChainPlan;
   readonly signal: AbortSignal;
   readonly stream: boolean;
@@ -96,7 +98,7 @@ export interface CallOptions {
 }
 
 /** A vault whose secrets a test can change. */
-export class TestVault implements CredentialVault {
+class TestVault implements CredentialVault {
   readonly credentials = new Map<string, { secret: Secret; type: Credential['type']; next?: Secret | undefined }>();
   refreshes = 0;
 
@@ -291,8 +293,9 @@ function createModel(options: {
   const { name, rig, upstream } = options;
   const dialect = rig.dialect ?? 'openai-chat';
   const providerSettings = required(
-    settingsSchema.parse({ providers: { [name]: { kind: 'openai-compatible', base_url: 'http://127.0.0.1:1' } } })
-      .providers[name],
+    settingsSchema.parse({
+      providers: { [name]: { kind: 'openai-compatible', base_url: 'http://127.0.0.1:1', ...rig.provider } },
+    }).providers[name],
   );
   const provider: Provider = {
     name,

@@ -222,6 +222,12 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
     this.#closeSource(failure.kind);
     const rescued = await this.#rescue(failure.kind);
     if (rescued === undefined) return this.#interrupted(failure.kind);
+    if (this.#left()) {
+      // The caller went away in the very moment.
+      rescued.stream.cancel();
+      rescued.stream.call.log.end('cancelled', rescued.stream.usage(false));
+      return await this.#ended();
+    }
     this.#source = rescued.stream;
     this.#sourceOpen = true;
     this.#seam = rescued.seam;
@@ -234,6 +240,11 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
     const { rung, replaces } = rescued;
     const segment = { model: rescued.stream.call.model, rung, reason: failure.kind, replaces };
     return { done: false, value: { bytes: undefined, parts: first?.parts ?? [], segment } };
+  }
+
+  /** Whether it is over; may have changed during any wait. */
+  #left(): boolean {
+    return this.#outcome !== undefined;
   }
 
   async #rescue(reason: FailureKind): Promise<Rescued | undefined> {

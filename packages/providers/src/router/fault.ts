@@ -13,6 +13,9 @@ export type Fault =
   /** It can't take this call, or there is nobody to pay for it. */
   | { readonly cause: 'unfit'; readonly model: Model; readonly unfitness: Unfitness };
 
+/** The `providerCode` of a failure that is ours. */
+export const OWN_FAULT = 'internal_error';
+
 export interface FinalErrorOptions {
   /** One for each model of the chain, in the order in which they were come upon. */
   readonly faults: readonly Fault[];
@@ -40,7 +43,7 @@ export function finalError(options: FinalErrorOptions): MoltbotError {
   const kind = kindOfFault(fault);
   if (fault.cause === 'called' && FAILURE_TABLE[kind].passedOn)
     return passedOnError(fault.error, fault.model, attempts);
-  const code = codeOf(kind, plan);
+  const code = codeOf(fault, plan);
   return new MoltbotError(code, sayFailure(fault, options), {
     attempts,
     retryAfterMs: retryAfterOf(code, options),
@@ -69,8 +72,9 @@ function unfitError(unfitness: Unfitness, { attempts, faults }: FinalErrorOption
   return new MoltbotError(told.code, told.message, { attempts });
 }
 
-function codeOf(kind: FailureKind, plan: ChainPlan): ErrorCode {
-  const { code } = FAILURE_TABLE[kind];
+function codeOf(fault: Exclude<Fault, { cause: 'unfit' }>, plan: ChainPlan): ErrorCode {
+  if (fault.cause === 'called' && fault.error.providerCode === OWN_FAULT) return 'internal_error';
+  const { code } = FAILURE_TABLE[kindOfFault(fault)];
   // A retired model in a chain is the operator's matter; one that the caller named is the caller's.
   return code === 'model_not_found' && plan.name !== 'explicit' ? 'upstream_error' : code;
 }

@@ -9,7 +9,7 @@ import { tryAdmitted } from './run-chain.js';
 import { createSeam, type Seam } from './seam.js';
 import { streamOperation } from './stream-operation.js';
 
-export type Rung = 'prefill' | 'continue' | 'anew';
+type Rung = 'prefill' | 'continue' | 'anew';
 
 export interface RescueOptions {
   readonly run: ChainRun;

@@ -1,7 +1,7 @@
 const SLOT_MS = 1_000;
 const SLOTS = 10;
 
-export interface RetryBudgetSettings {
+interface RetryBudgetSettings {
   /** Repeats allowed per request of the last ten seconds. */
   readonly ratio: number;
   /** Repeats allowed in ten seconds besides. */

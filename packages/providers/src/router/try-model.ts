@@ -6,7 +6,7 @@ import type { Scope, Ticket } from './breaker.js';
 import type { ChainRun } from './chain-run.js';
 import { FAILURE_TABLE, type FailureRow } from './classify.js';
 import type { Payer } from './credential-health.js';
-import type { Fault } from './fault.js';
+import { type Fault, OWN_FAULT } from './fault.js';
 import { TIMED_OUT, within } from './pause.js';
 
 /** What is asked of a model: an answer, a stream, an embedding. */
@@ -196,7 +196,8 @@ async function tokenOf(run: ChainRun, payer: Payer): Promise<Secret | undefined 
 function failureOf(thrown: unknown, run: ChainRun): ProviderError {
   if (!run.alive) return new ProviderError('cancelled', 'The request ended before the answer', { cause: thrown });
   if (thrown instanceof ProviderError) return thrown;
-  return new ProviderError('server-error', 'The call failed in a way that is not known', { cause: thrown });
+  // A fault of our own: another model may be called without it, and the target is not to blame.
+  return new ProviderError('unfit', 'The call could not be made', { cause: thrown, providerCode: OWN_FAULT });
 }
 
 function payerFault(
