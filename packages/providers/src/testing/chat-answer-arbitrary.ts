@@ -134,14 +134,6 @@ function contentParts(has: Has, choice: number): fc.Arbitrary<readonly StreamPar
   const seal = fc
     .base64String({ minLength: 4 })
     .map((signature): readonly StreamPart[] => [{ type: 'reasoning-seal', choice, signature }]);
-  const calls = fc.array(
-    fc.tuple(
-      name(),
-      fc.array(anyText(1, 40), { maxLength: 4 }),
-      has('call-seals') ? fc.option(fc.base64String({ minLength: 4 }), { nil: undefined }) : fc.constant(undefined),
-    ),
-    { maxLength: 3 },
-  );
   return shaped(
     fc.tuple(
       has('reasoning') ? deltas('reasoning-delta') : fc.constant([]),
@@ -149,36 +141,47 @@ function contentParts(has: Has, choice: number): fc.Arbitrary<readonly StreamPar
       has('refusals')
         ? fc.oneof({ weight: 4, arbitrary: deltas('text-delta') }, { weight: 1, arbitrary: deltas('refusal-delta') })
         : deltas('text-delta'),
-      calls,
-      has('interleaved-calls') ? fc.boolean() : fc.constant(false),
+      has('interleaved-calls')
+        ? fc.oneof(callParts(has, choice, false), callParts(has, choice, true))
+        : callParts(has, choice, false),
     ),
-    ([reasoning, sealed, words, called, interleaved]) => {
-      const starts = called.map(([tool, , signature], index): StreamPart => {
-        const id = `call_${choice}_${index}`;
-        return {
-          type: 'tool-call-start',
-          choice,
-          index,
-          id,
-          name: tool,
-          ...(signature !== undefined && { signature }),
-        };
-      });
-      const argued = called.map(([, pieces], index) =>
-        pieces.map((piece): StreamPart => ({ type: 'tool-call-delta', choice, index, arguments: piece })),
-      );
-      const turns = Math.max(0, ...argued.map((pieces) => pieces.length));
-      const ordered = interleaved
-        ? [
-            ...starts,
-            ...Array.from({ length: turns }, (_, turn) =>
-              argued.flatMap((pieces) => pieces.slice(turn, turn + 1)),
-            ).flat(),
-          ]
-        : starts.flatMap((start, index) => [[start], argued[index] ?? []]).flat();
-      return [...reasoning, ...(reasoning.length > 0 ? sealed : []), ...words, ...ordered];
-    },
+    ([reasoning, sealed, words, calls]) => [...reasoning, ...(reasoning.length > 0 ? sealed : []), ...words, ...calls],
   );
+}
+
+/**
+ * One call after the other, or all of them in turns. Arguments that come in turns are whole JSON: a dialect that says one call
+ * after the other can only tell by it that a call is over.
+ */
+function callParts(has: Has, choice: number, inTurns: boolean): fc.Arbitrary<readonly StreamPart[]> {
+  const free = fc.array(anyText(1, 40), { maxLength: 4 });
+  const whole = shaped(
+    fc.tuple(
+      callArguments(() => false),
+      fc.integer({ min: 1, max: 12 }),
+    ),
+    ([text, size]) =>
+      Array.from({ length: Math.ceil(text.length / size) }, (_, index) => text.slice(index * size, (index + 1) * size)),
+  );
+  const call = fc.tuple(
+    name(),
+    inTurns || !has('free-arguments') ? whole : free,
+    has('call-seals') ? fc.option(fc.base64String({ minLength: 4 }), { nil: undefined }) : fc.constant(undefined),
+  );
+  return shaped(fc.array(call, { maxLength: 3 }), (calls) => {
+    const starts = calls.map(([tool, , signature], index): StreamPart => {
+      const id = `call_${choice}_${index}`;
+      const seal = signature === undefined ? undefined : { signature };
+      return Object.assign({ type: 'tool-call-start' as const, choice, index, id, name: tool }, seal);
+    });
+    const argued = calls.map(([, pieces], index) =>
+      pieces.map((piece): StreamPart => ({ type: 'tool-call-delta', choice, index, arguments: piece })),
+    );
+    if (!inTurns) return starts.flatMap((start, index) => [[start], argued[index] ?? []]).flat();
+    const turns = Math.max(0, ...argued.map((pieces) => pieces.length));
+    const rounds = Array.from({ length: turns }, (_, turn) => argued.flatMap((pieces) => pieces.slice(turn, turn + 1)));
+    return [...starts, ...rounds.flat()];
+  });
 }
 
 function usage(has: Has): fc.Arbitrary<Usage> {

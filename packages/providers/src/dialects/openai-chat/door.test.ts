@@ -194,6 +194,15 @@ describe('a caller’s body', () => {
     expect(refused({ tools: [tool('f', deep)] }).param).toBe('tools.0.function.parameters');
   });
 
+  it('holds earlier reasoning under either name', () => {
+    for (const name of ['reasoning_content', 'reasoning']) {
+      const { messages } = openAiChatDoor.fromRequest({
+        messages: [USER, { role: 'assistant', content: 'x', [name]: 'Hm' }],
+      });
+      expect(messages[1]?.content[0]).toEqual({ type: 'reasoning', text: 'Hm' });
+    }
+  });
+
   it('names what has no word in ours, and takes null and false for nothing', () => {
     const { messages, unknownFields } = openAiChatDoor.fromRequest({
       messages: [

@@ -93,7 +93,9 @@ function fromImage(image: JsonObject, path: string): ImagePart {
 
 function fromAssistant(message: JsonObject, path: string, unknown: Set<string>): AssistantMessage['content'] {
   const parts: AssistantMessage['content'][number][] = [];
-  const reasoning = optionalText(message['reasoning_content'], `${path}.reasoning_content`);
+  // OpenRouter and Ollama give it another name.
+  const reasoning =
+    optionalText(message['reasoning_content'], `${path}.reasoning_content`) ?? readText(message['reasoning']);
   if (reasoning !== undefined && reasoning !== '') parts.push({ type: 'reasoning', text: reasoning });
   const { content } = message;
   if (content !== undefined && content !== null) {

@@ -80,7 +80,7 @@ describe('a request', () => {
 
 describe('a whole answer', () => {
   it('survives its way to the caller and back', () => {
-    const answers = chatAnswer({ without: ['reasoning-seals', 'cache-writes'], finishReasons: REASONS });
+    const answers = chatAnswer({ without: ['reasoning-seals'], finishReasons: REASONS });
     fc.assert(
       fc.property(answers, (answer) => {
         const { id, model } = answer;
@@ -98,7 +98,7 @@ describe('a whole answer', () => {
 
 describe('a stream', () => {
   it('survives its way to the caller and back, however it is written and cut', () => {
-    const answers = streamParts({ without: ['reasoning-seals', 'cache-writes'], finishReasons: REASONS });
+    const answers = streamParts({ without: ['reasoning-seals'], finishReasons: REASONS });
     const sizes = fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 8 });
     fc.assert(
       fc.property(answers, sizes, sizes, (parts, writes, cuts) => {
