@@ -115,9 +115,12 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamResponse {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#phase === 'over') return undefined;
     // What is there is only taken when the reader runs: by then all pieces of the same read have come.
-    return new Promise<void>((resolve) => {
+    const pending = new Promise<void>((resolve) => {
       this.#wake = resolve;
     }).then(() => this.next());
+    // A reader that cancels may have turned away from what it waited for.
+    pending.catch(ignore);
+    return pending;
   }
 
   async whole(options: { readonly limit: number; readonly timeoutMs: number }): Promise<Buffer> {
@@ -212,6 +215,8 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamResponse {
     );
   }
 }
+
+function ignore(): void {}
 
 function onConnectLate(exchange: Exchange): void {
   exchange.connectLate();

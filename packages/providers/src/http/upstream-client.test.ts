@@ -435,6 +435,19 @@ describe('cancelling', () => {
     expect(() => response.next()).toThrow(expect.objectContaining({ kind: 'cancelled' }));
   });
 
+  it('leaves no rejection behind where nobody waits any more', async () => {
+    const rejections: unknown[] = [];
+    const count = (reason: unknown): number => rejections.push(reason);
+    process.on('unhandledRejection', count);
+    const { url } = await serve((_, response) => response.flushHeaders());
+    const response = await post(client(), { url });
+    void response.next();
+    response.cancel();
+    await sleep(10);
+    process.off('unhandledRejection', count);
+    expect(rejections).toEqual([]);
+  });
+
   it('before anything is sent sends nothing', async () => {
     let connections = 0;
     const { url, server } = await serve((_, response) => response.end());
