@@ -182,6 +182,22 @@ describe('a stream that is cut after 40 tokens', () => {
   });
 });
 
+describe('wherever a stream is cut', () => {
+  it.each([
+    ['prefill', PREFILL],
+    ['continue', {}],
+  ] as const)('the %s rung makes it whole, without a word lost or said twice', async (rung, capabilities) => {
+    const { upstream } = await start(chain(CUT, CONTINUE, { capabilities }));
+    for (let after = 1; after <= 60; after += 1) {
+      upstream('first').setScript({ type: 'cut', after });
+      const { read, result } = await streamed();
+      expect([after, read.error, read.text]).toEqual([after, undefined, SCRIPTED_TEXT]);
+      expect(result.outcome).toBe('rescued');
+      expect(read.frames.find((frame) => frame.segment)?.segment?.rung).toBe(rung);
+    }
+  });
+});
+
 describe('every other break after the first content', () => {
   it.each([
     ['a stall', { type: 'stall', after: 40 }, 'stream-stalled'],

@@ -161,7 +161,11 @@ describe('CredentialHealth', () => {
     const health = create();
     fail(health, 'p', 'rate-limited', { retryAfterMs: 3_000 });
     fail(health, 'p:two', 'rate-limited', { retryAfterMs: 1_000 });
-    expect(health.payersOf(model('m'))).toEqual({ state: 'sick', reason: 'rate-limited', untilMs: now + 1_000 });
+    expect(health.payersOf(model('m'))).toMatchObject({
+      state: 'sick',
+      payer: { id: 'p:two' },
+      sickness: { reason: 'rate-limited', untilMs: now + 1_000 },
+    });
   });
 
   it('cools calls that nobody pays for too', () => {
@@ -225,6 +229,42 @@ describe('CredentialHealth', () => {
     second.payersOf(model('m'));
     await settle();
     expect(ids(second, model('m'))).toEqual(['p:two']);
+  });
+
+  it('lets a rejected credential be tried again where nothing else is left, once in a while over all processes', async () => {
+    const [first, second] = [create(), create()];
+    secrets.delete('p:two');
+    for (const health of [first, second]) health.payersOf(model('m'));
+    fail(first, 'p', 'credential-rejected', { status: 401 });
+    await settle();
+    const mayTry = async (health: CredentialHealth): Promise<boolean> => {
+      const found = health.payersOf(model('m'));
+      if (found.state !== 'sick') throw new Error('not sick');
+      return await health.mayTry(found, 5_000);
+    };
+    now += 4_999;
+    expect(await mayTry(first)).toBe(false);
+    now += 1;
+    expect(await Promise.all([first, second, first].map(mayTry))).toEqual([true, false, false]);
+    fail(first, 'p', 'credential-rejected', { status: 401 });
+    expect(events.filter((event) => event.startsWith('p out'))).toHaveLength(1);
+  });
+
+  it('lets no empty account be tried before its time', async () => {
+    const health = create();
+    secrets.delete('p:two');
+    fail(health, 'p', 'quota-exhausted');
+    now += 2 * HOUR;
+    const found = health.payersOf(model('m'));
+    expect(found.state === 'sick' && (await health.mayTry(found, 5_000))).toBe(false);
+  });
+
+  it('holds a rejection against nobody where nobody pays', () => {
+    secrets.clear();
+    const health = create();
+    const target = model('m', { requiresCredential: false });
+    fail(health, undefined, 'credential-rejected', { target, status: 401 });
+    expect(ids(health, target)).toEqual([undefined]);
   });
 
   it('holds no secret in what it shares', async () => {

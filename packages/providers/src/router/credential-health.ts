@@ -24,7 +24,8 @@ export type Payer = Credential | undefined;
 /** The payers of a model that may be asked now, in order; where there is none, why, and until when. */
 export type Payers =
   | { readonly state: 'ready'; readonly payers: readonly Payer[] }
-  | { readonly state: 'sick'; readonly reason: Sickness['reason']; readonly untilMs: number }
+  /** The one that is to be well again first. */
+  | { readonly state: 'sick'; readonly payer: Payer; readonly sickness: Sickness }
   | { readonly state: 'missing' };
 
 const NOBODY: readonly Payer[] = [undefined];
@@ -65,14 +66,30 @@ export class CredentialHealth {
     const payers: readonly Payer[] = credentials.length === 0 ? NOBODY : credentials;
     this.#track(model, payers);
     if (this.#sick.size === 0) return { state: 'ready', payers };
-    let soonest: Sickness | undefined;
-    const healthy = payers.filter((payer) => {
+    let soonest: Extract<Payers, { state: 'sick' }> | undefined;
+    const healthy: Payer[] = [];
+    for (const payer of payers) {
       const sickness = this.#sicknessOf(payer, model);
-      if (sickness !== undefined && (soonest === undefined || sickness.untilMs < soonest.untilMs)) soonest = sickness;
-      return sickness === undefined;
-    });
-    if (healthy.length > 0 || soonest === undefined) return { state: 'ready', payers: healthy };
-    return { state: 'sick', reason: soonest.reason, untilMs: soonest.untilMs };
+      if (sickness === undefined) healthy.push(payer);
+      else if (soonest === undefined || sickness.untilMs < soonest.sickness.untilMs) {
+        soonest = { state: 'sick', payer, sickness };
+      }
+    }
+    return healthy.length > 0 || soonest === undefined ? { state: 'ready', payers: healthy } : soonest;
+  }
+
+  /**
+   * Whether a rejected credential may be tried once more, where nothing else is left to ask: providers have rejected every key
+   * by mistake before. Once in `spacingMs` over all processes.
+   */
+  async mayTry({ payer, sickness }: Extract<Payers, { state: 'sick' }>, spacingMs: number): Promise<boolean> {
+    const { clock, state, holder } = this.#options;
+    if (sickness.reason !== 'credential-rejected' || clock() < sickness.sinceMs + spacingMs) return false;
+    try {
+      return (await state.acquireLease(`credential-trial:${payer?.id ?? ''}`, holder, spacingMs)) !== undefined;
+    } catch {
+      return true;
+    }
   }
 
   /** The call was paid: what was known against the payer is over, unless it became known after the call began. */
@@ -94,23 +111,27 @@ export class CredentialHealth {
   }): void {
     const { payer, model, startedAt, error, token } = options;
     const effect = FAILURE_TABLE[error.kind].credential;
-    if (effect === 'none') return;
+    // Where nobody pays there is nobody to be out: only a limit holds.
+    if (effect === 'none' || (payer === undefined && effect !== 'cooling')) return;
     const [whole, forModel] = keysOf(payer, model);
     // An empty account and a wrong key concern every model; a 403 and a limit may concern this one alone.
     const key = effect === 'cooling' || error.status === 403 ? forModel : whole;
     const before = this.#sick.get(key);
     // Calls that were under way when it fell ill have nothing to add.
     if (before !== undefined && startedAt <= before.sinceMs && effect !== 'cooling') return;
+    const now = this.#options.clock();
     const sickness = nextSickness({
       before,
       effect,
       reason: error.kind,
       retryAfterMs: error.retryAfterMs,
-      now: this.#options.clock(),
+      now,
       secret: token === undefined ? undefined : fingerprint(token),
     });
     this.#sick.set(key, sickness);
     this.#mirror.publish(key, sickness, sickness.untilMs - sickness.sinceMs + REMEMBERED_MS);
+    // A trial that failed is no news.
+    if (before?.state === 'out' && before.reason === error.kind && now < before.untilMs) return;
     this.#options.observer.credential?.({
       credential: payer?.id ?? 'none',
       state: effect === 'cooling' ? 'cooling' : 'out',

@@ -1,4 +1,5 @@
 import type { CredentialVault } from '@moltbot/auth';
+import type { Settings } from '@moltbot/config';
 import type { UpstreamClient } from '../http/upstream.js';
 import type { Provider } from '../target.js';
 import type { Breaker } from './breaker.js';
@@ -11,6 +12,7 @@ export interface EngineParts {
   readonly clientFor: (provider: Provider) => UpstreamClient;
   readonly vault: CredentialVault;
   readonly breaker: Breaker;
+  readonly breakerSettings: () => Settings['breaker'];
   readonly health: CredentialHealth;
   readonly retryBudget: RetryBudget;
   readonly observer: RouterObserver;

@@ -60,6 +60,7 @@ class Engine implements RunningFailoverEngine {
     const { state, settings, vault, clientFor, observer = {} } = options;
     const { clock = Date.now, elapsed = () => performance.now(), random = Math.random } = options;
     const holder = randomUUID();
+    const breakerSettings = (): Settings['breaker'] => settings().breaker;
     this.#parts = {
       clientFor,
       vault,
@@ -67,7 +68,8 @@ class Engine implements RunningFailoverEngine {
       clock,
       elapsed,
       random,
-      breaker: new Breaker({ state, settings: () => settings().breaker, clock, random, holder, observer }),
+      breaker: new Breaker({ state, settings: breakerSettings, clock, random, holder, observer }),
+      breakerSettings,
       health: new CredentialHealth({ state, vault, clock, holder, observer }),
       retryBudget: new RetryBudget({ settings: () => settings().retry_budget, elapsed }),
     };

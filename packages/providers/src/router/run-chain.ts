@@ -2,6 +2,7 @@ import { MoltbotError } from '@moltbot/contracts';
 import type { Model } from '../target.js';
 import type { ChainRun } from './chain-run.js';
 import { FAILURE_TABLE } from './classify.js';
+import type { Payers } from './credential-health.js';
 import { type Fault, passedOnError } from './fault.js';
 import { type Operation, type Tried, tryModel } from './try-model.js';
 
@@ -59,11 +60,12 @@ export async function tryAdmitted<Result>(options: {
   if (!run.alive) throw run.endedError();
   const unfitness = run.needs?.unfitnessOf(model) ?? operation.unfitnessOf?.(model);
   if (unfitness !== undefined) return { state: 'failed', fault: { cause: 'unfit', model, unfitness } };
-  if (lastHope && !(await coolsInTime(run, model))) return { state: 'failed', fault: coolingFault(run, model) };
+  const found = await payersOf(run, model, lastHope);
+  if (found.state !== 'ready') return { state: 'failed', fault: payerFault(model, found) };
   const { breaker } = run.parts;
   const { scope } = operation;
   const ticket = breaker.admit(model, scope) ?? (await breaker.admitDead(model, lastHope, scope));
-  if (ticket !== undefined) return await tryModel({ run, operation, model, ticket });
+  if (ticket !== undefined) return await tryModel({ run, operation, model, payers: found.payers, ticket });
   const dead = breaker.deadness(model, scope);
   return {
     state: 'failed',
@@ -103,21 +105,26 @@ function take(run: ChainRun, fault: Fault): void {
   }
 }
 
-/** Where all credentials cool down, waits for the first to come back, if the budgets allow that. */
-async function coolsInTime(run: ChainRun, model: Model): Promise<boolean> {
-  const { health, clock, random } = run.parts;
+/** Who can pay; as a last hope one that is out or cooling: after a wait, or as a trial. */
+async function payersOf(run: ChainRun, model: Model, lastHope: boolean): Promise<Payers> {
+  const { health, clock, random, breakerSettings } = run.parts;
   const found = health.payersOf(model);
-  if (found.state !== 'sick') return true;
+  if (found.state !== 'sick' || !lastHope) return found;
+  const { payer, sickness } = found;
+  if (await health.mayTry(found, breakerSettings().open_for)) return { state: 'ready', payers: [payer] };
   // A few milliseconds apart, so that those who wait for the same moment do not come as one.
-  const wait = Math.max(0, found.untilMs - clock()) + Math.ceil(random() * 50);
-  if (!run.budget.takeWait(wait)) return false;
+  const wait = Math.max(0, sickness.untilMs - clock()) + Math.ceil(random() * 50);
+  if (!run.budget.takeWait(wait)) return found;
   await run.pause(wait);
   if (!run.alive) throw run.endedError();
-  return true;
+  return health.payersOf(model);
 }
 
-function coolingFault(run: ChainRun, model: Model): Fault {
-  const found = run.parts.health.payersOf(model);
-  if (found.state === 'sick') return { cause: 'known-bad', model, kind: found.reason, untilMs: found.untilMs };
-  return { cause: 'known-bad', model, kind: 'rate-limited', untilMs: run.parts.clock() };
+function payerFault(model: Model, found: Exclude<Payers, { state: 'ready' }>): Fault {
+  if (found.state === 'sick') {
+    const { reason, untilMs } = found.sickness;
+    return { cause: 'known-bad', model, kind: reason, untilMs };
+  }
+  const message = `There is no credential for ${model.provider.name}, which ${model.ref} needs`;
+  return { cause: 'unfit', model, unfitness: { code: 'credential_missing', message } };
 }

@@ -41,6 +41,8 @@ export interface TryModelOptions<Result> {
   readonly run: ChainRun;
   readonly operation: Operation<Result>;
   readonly model: Model;
+  /** In the order in which they are asked; not empty. */
+  readonly payers: readonly Payer[];
   readonly ticket: Ticket;
 }
 
@@ -55,18 +57,13 @@ interface Tally {
  * to another model.
  */
 export async function tryModel<Result>(options: TryModelOptions<Result>): Promise<Tried<Result>> {
-  const { run, operation, model } = options;
-  const { breaker, health } = run.parts;
-  const found = health.payersOf(model);
-  if (found.state !== 'ready') {
-    breaker.failed(options.ticket, 'unfit');
-    return { state: 'failed', fault: payerFault(model, found) };
-  }
+  const { run, operation, model, payers } = options;
+  const { breaker } = run.parts;
   const tally: Tally = { repeatedOnce: false, refreshed: new Set() };
   let ticket: Ticket | undefined = options.ticket;
   let fault: Fault | undefined;
-  for (let index = 0; index < found.payers.length && ticket !== undefined; ) {
-    const payer = found.payers[index];
+  for (let index = 0; index < payers.length && ticket !== undefined; ) {
+    const payer = payers[index];
     const token = await tokenOf(run, payer);
     if (token instanceof MoltbotError) {
       breaker.failed(ticket, 'unfit');
@@ -86,14 +83,15 @@ export async function tryModel<Result>(options: TryModelOptions<Result>): Promis
         payer,
         token,
         tally,
-        isLast: index + 1 >= found.payers.length,
+        isLast: index + 1 >= payers.length,
       });
       if (again === 'no') break;
       if (again === 'other-credential') index += 1;
     }
     ticket = breaker.admit(model, operation.scope);
   }
-  return { state: 'failed', fault: fault ?? payerFault(model, { state: 'missing' }) };
+  const nobody = { code: 'credential_missing', message: `No credential for ${model.ref} can be used` } as const;
+  return { state: 'failed', fault: fault ?? { cause: 'unfit', model, unfitness: nobody } };
 }
 
 /** @returns the result, or the failure with all its effects noted. */
@@ -198,13 +196,4 @@ function failureOf(thrown: unknown, run: ChainRun): ProviderError {
   if (thrown instanceof ProviderError) return thrown;
   // A fault of our own: another model may be called without it, and the target is not to blame.
   return new ProviderError('unfit', 'The call could not be made', { cause: thrown, providerCode: OWN_FAULT });
-}
-
-function payerFault(
-  model: Model,
-  found: Exclude<ReturnType<ChainRun['parts']['health']['payersOf']>, { state: 'ready' }>,
-): Fault {
-  if (found.state === 'sick') return { cause: 'known-bad', model, kind: found.reason, untilMs: found.untilMs };
-  const message = `There is no credential for ${model.provider.name}, which ${model.ref} needs`;
-  return { cause: 'unfit', model, unfitness: { code: 'credential_missing', message } };
 }

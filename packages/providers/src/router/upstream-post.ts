@@ -23,7 +23,7 @@ export function upstreamPost(options: UpstreamPostOptions): PostOptions {
     headers: {
       'content-type': 'application/json',
       accept: options.accept,
-      ...options.callerHeaders,
+      ...(options.callerHeaders === undefined ? undefined : harmless(options.callerHeaders)),
       ...request.headers,
       ...configuredOf(provider).headers,
       ...(token === undefined ? undefined : provider.authHeaders(token.reveal())),
@@ -33,6 +33,33 @@ export function upstreamPost(options: UpstreamPostOptions): PostOptions {
     headersTimeoutMs: options.headersTimeoutMs,
     signal: options.signal,
   };
+}
+
+/** Whatever a caller sends: its own credential, and what belongs to its connection, never go on. */
+const NEVER_PASSED = new Set([
+  'authorization',
+  'proxy-authorization',
+  'x-api-key',
+  'api-key',
+  'x-goog-api-key',
+  'cookie',
+  'host',
+  'connection',
+  'keep-alive',
+  'upgrade',
+  'te',
+  'trailer',
+  'expect',
+  'transfer-encoding',
+  'content-length',
+  'content-encoding',
+  'content-type',
+  'accept',
+  'accept-encoding',
+]);
+
+function harmless(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !NEVER_PASSED.has(name)));
 }
 
 interface Configured {
