@@ -1,6 +1,8 @@
 import type { LoadedConfig } from '@moltbot/config';
-import { createUpstreamClient, findLocalServers, type LocalServer } from '@moltbot/providers';
 import type { CommandContext } from './context.js';
+import { lookForLocalServers } from './local-servers.js';
+
+const SHOWN_MODELS = 5;
 
 /** What a person sees when the server is up: where it is, who answers, and one next step. */
 export async function greet(options: {
@@ -14,34 +16,18 @@ export async function greet(options: {
   if (output.json) return;
   const { models } = config.settings;
   const chain = [models.primary, ...models.fallbacks];
+  const isDemo = models.primary.startsWith('demo:');
+  const local = await lookForLocalServers({ settings: config.settings, skipPorts: [Number(new URL(url).port)] });
   output.line();
   output.line(output.style('bold', messages.ready(url)));
   output.line(`  ${messages.chain(chain.join(' → '))}`);
   output.line(`  ${messages.places(`${url}/docs`, `${metricsUrl}/metrics`)}`);
-  const demo = chain[0]?.startsWith('demo:') === true;
-  if (demo) output.line(`  ${output.style('yellow', messages.simulated)}`);
-  for (const server of await localServers(config, url)) {
-    output.line(
-      `  ${output.style('cyan', messages.localServer(server.provider, server.baseUrl, server.models.slice(0, 5).join(', ')))}`,
-    );
-    const model = server.models[0];
-    if (demo && model !== undefined) output.line(`    ${messages.useLocalServer(`${server.provider}:${model}`)}`);
+  if (isDemo) output.line(`  ${output.style('yellow', messages.simulated)}`);
+  for (const { provider, baseUrl, models } of local) {
+    const names = models.slice(0, SHOWN_MODELS).join(', ');
+    output.line(`  ${output.style('cyan', messages.localServer(provider, baseUrl, names))}`);
+    if (isDemo && models[0] !== undefined) output.line(`    ${messages.useLocalServer(`${provider}:${models[0]}`)}`);
   }
   output.line();
-  output.line(demo ? messages.nextStepDemo : messages.nextStep);
-}
-
-/** Model servers of this machine: offered, never used unasked. */
-async function localServers(config: LoadedConfig, ownUrl: string): Promise<readonly LocalServer[]> {
-  if (!config.settings.discovery.local_servers) return [];
-  const client = createUpstreamClient({ maxConnections: 8 });
-  try {
-    return await findLocalServers({
-      client,
-      skipPorts: [Number(new URL(ownUrl).port)],
-      signal: AbortSignal.timeout(2_000),
-    });
-  } finally {
-    await client.close();
-  }
+  output.line(isDemo ? messages.nextStepDemo : messages.nextStep);
 }

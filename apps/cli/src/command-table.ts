@@ -1,11 +1,11 @@
 import type { Command } from './context.js';
-import type { CommandKey } from './messages/en.js';
+import type { CommandKey, OptionKey } from './messages/messages.js';
 
 export interface OptionRow {
   /** As commander reads it: `--port <number>`. */
   readonly flags: string;
   /** Its description in the messages. */
-  readonly key: string;
+  readonly key: OptionKey;
 }
 
 export interface CommandRow {
@@ -15,6 +15,8 @@ export interface CommandRow {
   readonly arguments?: string;
   readonly key: CommandKey;
   readonly options?: readonly OptionRow[];
+  /** It runs until it is stopped: a closed stdout does not end it. */
+  readonly serves?: boolean;
   /** Loads the command; nothing of it is imported before. */
   readonly load: () => Promise<Command>;
 }
@@ -37,18 +39,21 @@ export const COMMANDS: readonly CommandRow[] = [
   {
     name: 'start',
     key: 'start',
+    serves: true,
     options: [...SERVER_OPTIONS, { flags: '--no-worker', key: 'noWorker' }],
     load: async () => (await import('./commands/start.js')).start,
   },
   {
     name: 'primary',
     key: 'primary',
+    serves: true,
     options: SERVER_OPTIONS,
     load: async () => (await import('./commands/run-role.js')).primary,
   },
   {
     name: 'worker',
     key: 'worker',
+    serves: true,
     options: [
       { flags: '--metrics-port <number>', key: 'metricsPort' },
       { flags: '--log-level <level>', key: 'logLevel' },
@@ -62,6 +67,7 @@ export const COMMANDS: readonly CommandRow[] = [
     options: [
       { flags: '-m, --model <name>', key: 'model' },
       { flags: '-s, --system <text>', key: 'system' },
+      { flags: '-i, --interactive', key: 'interactive' },
       ...CLIENT_OPTIONS,
     ],
     load: async () => (await import('./commands/chat.js')).chat,

@@ -1,6 +1,6 @@
 import type { Environment, MoltbotPaths } from '@moltbot/config';
 import type { ExitName } from './exit-codes.js';
-import type { Messages } from './messages/en.js';
+import type { Messages } from './messages/messages.js';
 import type { Output } from './output.js';
 
 /** What every command is given; nothing is reached for. */
@@ -15,9 +15,9 @@ export interface CommandContext {
 
 export type CommandOptions = Readonly<Record<string, string | boolean | undefined>>;
 
-/** One command. @returns the exit code's name; throws CommandError or MoltbotError */
+/** One command. @returns the exit code or its name; throws CommandError or MoltbotError */
 export type Command = (call: {
   readonly args: readonly (string | undefined)[];
   readonly options: CommandOptions;
   readonly context: CommandContext;
-}) => Promise<ExitName>;
+}) => Promise<ExitName | number>;

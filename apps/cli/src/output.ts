@@ -9,14 +9,17 @@ export interface Output {
   readonly interactive: boolean;
   /** A line for people; silent with `--json`. */
   line(text?: string): void;
-  /** Text without a line end, for people. */
+  /** A model's text, without a line end: a terminal is never given its control characters. Silent with `--json`. */
   text(text: string): void;
   /** The result for programs; silent without `--json`. */
   result(value: unknown): void;
   /** Progress and remarks, on stderr; silent with `--json`. */
   note(text: string): void;
   error(text: string): void;
+  /** Coloured where the stream is a terminal and NO_COLOR is not set. */
   style(style: Style, text: string): string;
+  /** `style` for what goes to stderr. */
+  errorStyle(style: Style, text: string): string;
 }
 
 export interface OutputOptions {
@@ -26,14 +29,15 @@ export interface OutputOptions {
 }
 
 export function createOutput({ json, stdout, stderr }: OutputOptions): Output {
+  const interactive = Boolean(stdout.isTTY);
   return {
     json,
-    interactive: stdout.isTTY === true,
+    interactive,
     line(text = '') {
       if (!json) stdout.write(`${text}\n`);
     },
     text(text) {
-      if (!json) stdout.write(text);
+      if (!json) stdout.write(interactive ? withoutControls(text) : text);
     },
     result(value) {
       if (json) stdout.write(`${JSON.stringify(value)}\n`);
@@ -44,7 +48,12 @@ export function createOutput({ json, stdout, stderr }: OutputOptions): Output {
     error(text) {
       stderr.write(`${text}\n`);
     },
-    // Honours NO_COLOR and FORCE_COLOR, and writes plain text where the stream is no terminal.
     style: (style, text) => styleText(style, text, { stream: stdout }),
+    errorStyle: (style, text) => styleText(style, text, { stream: stderr }),
   };
+}
+
+/** C0 and C1 controls other than tab and line feed: they move the cursor, set titles, write the clipboard. */
+function withoutControls(text: string): string {
+  return text.replace(/(?![\t\n])\p{Cc}/gu, '');
 }

@@ -1,27 +1,21 @@
 import { homedir } from 'node:os';
 import { moltbotPaths, processEnvironment, readLocale } from '@moltbot/config';
-import { MoltbotError } from '@moltbot/contracts';
-import { Command as Commander, CommanderError } from 'commander';
-import { COMMANDS, type CommandRow } from './command-table.js';
-import type { CommandContext, CommandOptions } from './context.js';
-import { CommandError, EXIT_CODES, type ExitName } from './exit-codes.js';
-import { en } from './messages/en.js';
-import type { Messages } from './messages/en.js';
-import { zh } from './messages/zh.js';
+import { CommanderError } from 'commander';
+import { commandName } from './command-name.js';
+import type { CommandContext } from './context.js';
+import { EXIT_CODES } from './exit-codes.js';
+import { explainError } from './explain-error.js';
+import { messagesFor } from './messages/messages.js';
 import { createOutput } from './output.js';
-import { VERSION } from './version.js';
-
-/** Codes of the error table that say the start or a change was refused, rather than that something failed. */
-const REFUSALS: ReadonlySet<string> = new Set(['config_invalid', 'unsafe_bind', 'port_in_use']);
+import { createProgram } from './program.js';
 
 /** Runs one command line. @returns the exit code; never throws */
 export async function run(argv: readonly string[]): Promise<number> {
   const env = processEnvironment();
-  const messages: Messages = readLocale(env) === 'zh' ? zh : en;
-  const json = argv.includes('--json');
+  const messages = messagesFor({ locale: readLocale(env), command: commandName({ folder: process.cwd() }) });
+  const end = argv.indexOf('--');
+  const json = argv.slice(0, end < 0 ? argv.length : end).includes('--json');
   const output = createOutput({ json, stdout: process.stdout, stderr: process.stderr });
-  // A reader that went away (`| head`) is no failure.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
   const context: CommandContext = {
     env,
     paths: moltbotPaths({ env, homeDirectory: homedir() }),
@@ -30,85 +24,45 @@ export async function run(argv: readonly string[]): Promise<number> {
     stdin: process.stdin,
     stdout: process.stdout,
   };
-  let exit: ExitName = 'ok';
+  let code: number = EXIT_CODES.ok.code;
   const program = createProgram({
     messages,
+    stdout: process.stdout,
+    stderr: process.stderr,
     run: async (row, args, options) => {
+      endQuietlyWithoutReader(row.serves === true);
       const command = await row.load();
-      exit = await command({ args, options, context });
+      const exit = await command({ args, options, context });
+      code = typeof exit === 'number' ? exit : EXIT_CODES[exit].code;
     },
   });
   try {
     await program.parseAsync([...argv], { from: 'user' });
-    return EXIT_CODES[exit].code;
+    return code;
   } catch (error) {
-    return EXIT_CODES[report(error, context)].code;
+    return report(error, context);
   }
 }
 
-function report(error: unknown, { output, messages }: CommandContext): ExitName {
+function report(error: unknown, { output, messages }: CommandContext): number {
   if (error instanceof CommanderError) {
-    if (error.exitCode === 0) return 'ok';
-    if (output.json) output.result({ error: { code: 'usage', message: error.message } });
-    else output.error(messages.usageHint);
-    return 'usage';
+    if (error.exitCode === 0) return EXIT_CODES.ok.code;
+    // A group without a command: its help was the answer.
+    if (error.code === 'commander.help') return EXIT_CODES.usage.code;
   }
-  const { exit, code, message, action } = explain(error);
-  if (output.json) output.result({ error: { code, message, ...(action === undefined ? {} : { action }) } });
-  else output.error(action === undefined || message.includes(action) ? message : `${message}\n${action}`);
-  return exit;
+  const { exit, ...explained } = explainError(error, messages);
+  if (output.json) output.result({ error: explained });
+  else {
+    output.error(output.errorStyle('red', explained.message));
+    if (explained.action !== undefined) output.error(explained.action);
+  }
+  return EXIT_CODES[exit].code;
 }
 
-function explain(error: unknown): { exit: ExitName; code: string; message: string; action: string | undefined } {
-  if (error instanceof CommandError) {
-    return { exit: error.exit, code: error.code ?? error.exit, message: error.message, action: undefined };
-  }
-  if (error instanceof MoltbotError) {
-    const exit = REFUSALS.has(error.code) ? 'refused' : 'failed';
-    return { exit, code: error.code, message: error.message, action: error.action };
-  }
-  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return { exit: 'failed', code: 'internal_error', message, action: undefined };
-}
-
-type RunRow = (row: CommandRow, args: readonly (string | undefined)[], options: CommandOptions) => Promise<void>;
-
-/** The table as commander's tree; `keys create` becomes `create` under `keys`. */
-export function createProgram({
-  messages,
-  run: runRow,
-}: {
-  readonly messages: Messages;
-  readonly run: RunRow;
-}): Commander {
-  const program = new Commander('moltbot')
-    .description(messages.tagline)
-    .version(VERSION, '-V, --version')
-    .option('--json', messages.options['json'])
-    .showSuggestionAfterError()
-    .exitOverride();
-  for (const row of COMMANDS) {
-    const words = row.name.split(' ');
-    let parent = program;
-    for (const word of words.slice(0, -1)) {
-      parent = parent.commands.find((command) => command.name() === word) ?? addGroup(parent, word);
-    }
-    const command = parent
-      .command([words.at(-1), row.arguments].filter(Boolean).join(' '))
-      .description(messages.commands[row.key])
-      .option('--json', messages.options['json'])
-      .exitOverride()
-      .showSuggestionAfterError();
-    for (const { flags, key } of row.options ?? []) command.option(flags, messages.options[key]);
-    command.action(async (...values: unknown[]) => {
-      // Commander passes the arguments, then the options, then the command.
-      const args = values.slice(0, -2).flat() as (string | undefined)[];
-      await runRow(row, args, values.at(-2) as CommandOptions);
-    });
-  }
-  return program;
-}
-
-function addGroup(parent: Commander, name: string): Commander {
-  return parent.command(name).exitOverride().showSuggestionAfterError();
+/** A reader that went away (`| head`) ends a command quietly; a server goes on without one. */
+function endQuietlyWithoutReader(serves: boolean): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (!serves) process.exit(error.code === 'EPIPE' ? EXIT_CODES.ok.code : EXIT_CODES.failed.code);
+  });
+  process.stderr.on('error', () => undefined);
 }

@@ -25,7 +25,7 @@ export function isRefusal(error: unknown): error is MoltbotError {
 export function roleFailure(error: unknown): {
   readonly exitCode: number;
   readonly text: string;
-  readonly message: RoleMessage;
+  readonly message: Extract<RoleMessage, { readonly type: 'not-started' }>;
 } {
   const exitCode = isRefusal(error) ? ROLE_EXIT.refused : ROLE_EXIT.failed;
   if (error instanceof MoltbotError) {

@@ -1,9 +1,11 @@
-import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface, type Interface } from 'node:readline/promises';
-import { showFooter } from '../commands/chat.js';
+import { createInterface } from 'node:readline';
 import type { CommandContext } from '../context.js';
-import { CommandError, type ExitName } from '../exit-codes.js';
+import type { ExitName } from '../exit-codes.js';
+import { explainError } from '../explain-error.js';
+import { ChatHistory } from './chat-history.js';
+import { showFooter, toJsonOutcome } from './footer.js';
+import { readInputs } from './read-inputs.js';
 import type { ServerClient } from './server-client.js';
 import { type ChatTurn, streamChat } from './stream-chat.js';
 
@@ -18,7 +20,10 @@ interface Session {
   turns: ChatTurn[];
 }
 
-/** A conversation at the terminal: history, commands with a slash, Ctrl-C for the running answer. */
+/**
+ * A conversation: history, commands with a slash, Ctrl-C for the running answer. From a pipe, a line is a question; the exit code
+ * is then that of the last answer.
+ */
 export async function runSession(options: {
   readonly context: CommandContext;
   readonly client: ServerClient;
@@ -26,79 +31,94 @@ export async function runSession(options: {
   readonly system: string | undefined;
 }): Promise<ExitName> {
   const { context } = options;
-  const { output, messages, paths } = context;
+  const { output, messages, paths, stdin, stdout } = context;
   const session: Session = { ...options, turns: [] };
-  const historyFile = join(paths.home, HISTORY_FILE);
+  const typed = Boolean(stdin.isTTY) && output.interactive && !output.json;
+  const history = new ChatHistory(join(paths.home, HISTORY_FILE));
   const terminal = createInterface({
-    input: context.stdin,
-    output: context.stdout,
-    prompt: '> ',
-    historySize: HISTORY_LINES,
-    history: await readHistory(historyFile),
+    input: stdin,
+    ...(typed ? { output: stdout, prompt: '> ', historySize: HISTORY_LINES, history: await history.load() } : {}),
+    terminal: typed,
   });
+  const prompt = (): void => {
+    if (typed) terminal.prompt();
+  };
   let running: AbortController | undefined;
-  terminal.on('SIGINT', () => {
-    if (running === undefined) terminal.close();
+  const interrupt = (): void => {
+    if (running === undefined || running.signal.aborted) terminal.close();
     else running.abort();
-  });
+  };
+  terminal.on('SIGINT', interrupt);
+  // Without a terminal of readline's own the signal comes to the process.
+  if (!typed) process.on('SIGINT', interrupt);
+  let exit: ExitName = 'ok';
   output.line(messages.replWelcome);
   output.line(messages.replModel(session.model));
-  terminal.prompt();
-  let pending = '';
-  for await (const line of terminal as Interface & AsyncIterable<string>) {
-    if (line.endsWith('\\')) {
-      pending += `${line.slice(0, -1)}\n`;
-      continue;
-    }
-    const text = (pending + line).trim();
-    pending = '';
-    if (text === '/exit' || text === '/quit') break;
-    if (text !== '') {
-      await remember(historyFile, text);
-      running = new AbortController();
-      try {
-        if (text.startsWith('/')) await runSlash(session, text);
-        else await answer(session, text, running.signal);
-      } catch (error) {
-        if (!(error instanceof CommandError)) throw error;
-        // The session goes on: the next question may be answered.
-        output.error(output.style('red', error.message));
-      } finally {
+  prompt();
+  try {
+    for await (const input of readInputs({ terminal, pasting: typed })) {
+      const text = input.trim();
+      if (text === '/exit' || text === '/quit') break;
+      if (text !== '') {
+        if (typed) await history.add(text);
+        running = new AbortController();
+        const ended = await runInput(session, text, running.signal);
         running = undefined;
+        if (!typed) exit = ended;
+        if (ended === 'interrupted' && !typed) break;
       }
+      prompt();
     }
-    terminal.prompt();
+  } finally {
+    terminal.close();
+    process.off('SIGINT', interrupt);
   }
-  terminal.close();
-  return 'ok';
+  return exit;
 }
 
-async function answer(session: Session, text: string, signal: AbortSignal): Promise<void> {
-  const { context, client, model, system } = session;
-  const { output, messages } = context;
-  const asked: ChatTurn[] = [...session.turns, { role: 'user', content: text }];
+/** The session goes on after every failure: the next question may be answered. */
+async function runInput(session: Session, text: string, signal: AbortSignal): Promise<ExitName> {
+  const { output, messages } = session.context;
   try {
-    const outcome = await streamChat({
-      client,
-      model,
-      messages: [...(system === undefined ? [] : [{ role: 'system' as const, content: system }]), ...asked],
-      signal,
-      onText: (part) => output.text(part),
-    });
-    showFooter(context, outcome);
-    // A broken answer is not put into the conversation as if the model had said it.
-    if (outcome.brokeOff === undefined) session.turns = [...asked, { role: 'assistant', content: outcome.text }];
+    if (!text.startsWith('/')) return await answer(session, text, signal);
+    await runSlash(session, text);
+    return 'ok';
   } catch (error) {
-    if (!signal.aborted) throw error;
-    output.line(`\n${output.style('dim', messages.cancelled)}`);
+    if (signal.aborted) {
+      output.line(`\n${output.style('dim', messages.cancelled)}`);
+      return 'interrupted';
+    }
+    const { exit, ...explained } = explainError(error, messages);
+    if (output.json) output.result({ error: explained });
+    else output.error(output.errorStyle('red', explained.message));
+    return exit;
   }
+}
+
+async function answer(session: Session, text: string, signal: AbortSignal): Promise<ExitName> {
+  const { context, client, model, system } = session;
+  const { output } = context;
+  const asked: ChatTurn[] = [...session.turns, { role: 'user', content: text }];
+  const outcome = await streamChat({
+    context,
+    client,
+    model,
+    messages: [...(system === undefined ? [] : [{ role: 'system' as const, content: system }]), ...asked],
+    signal,
+    onText: (part) => output.text(part),
+  });
+  output.result(toJsonOutcome(outcome));
+  showFooter(context, outcome);
+  if (outcome.brokeOff !== undefined) return 'model';
+  // A broken answer is not put into the conversation as if the model had said it.
+  session.turns = [...asked, { role: 'assistant', content: outcome.text }];
+  return 'ok';
 }
 
 async function runSlash(session: Session, text: string): Promise<void> {
   const { context, client } = session;
   const { output, messages } = context;
-  const [command = '', ...words] = text.split(/\s+/);
-  const rest = words.join(' ');
+  const [, command = '', rest = ''] = /^(\S+)\s*(.*)$/s.exec(text) ?? [];
   switch (command) {
     case '/help':
       output.line(messages.replHelp);
@@ -116,31 +136,11 @@ async function runSlash(session: Session, text: string): Promise<void> {
       output.line(messages.replNew);
       return;
     case '/models': {
-      const response = await client.send('/v1/models');
-      const { data } = (await response.json()) as { readonly data?: readonly { readonly id: string }[] };
+      const { data } = (await client.getJson('/v1/models')) as { readonly data?: readonly { readonly id: string }[] };
       for (const { id } of data ?? []) output.line(id);
       return;
     }
     default:
       output.line(messages.replUnknown(command));
-  }
-}
-
-async function readHistory(file: string): Promise<string[]> {
-  try {
-    const lines = (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '');
-    return lines.slice(-HISTORY_LINES).reverse();
-  } catch {
-    return [];
-  }
-}
-
-/** One line per entry, readable by the owner only; a folder that can't be written costs the history, not the session. */
-async function remember(file: string, text: string): Promise<void> {
-  try {
-    await mkdir(join(file, '..'), { recursive: true, mode: 0o700 });
-    await appendFile(file, `${text.replaceAll('\n', ' ')}\n`, { mode: 0o600 });
-  } catch {
-    // Nothing to do about it.
   }
 }

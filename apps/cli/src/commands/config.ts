@@ -1,5 +1,14 @@
-import { editConfigFile, exampleConfig, formatOrigin, loadConfig, needsRestart, shownSettings } from '@moltbot/config';
-import type { Command } from '../context.js';
+import {
+  editConfigFile,
+  exampleConfig,
+  formatOrigin,
+  loadConfig,
+  needsRestart,
+  type ShownSetting,
+  shownSettings,
+} from '@moltbot/config';
+import type { Command, CommandContext } from '../context.js';
+import { readRunning } from '../roles/run-lock.js';
 import { table } from '../table.js';
 
 export const configShow: Command = async ({ options, context }) => {
@@ -11,20 +20,18 @@ export const configShow: Command = async ({ options, context }) => {
   output.result({
     settings: shown.map(({ key, value, origin }) => ({ key, value: value ?? null, origin })),
     credentials,
+    warnings: config.warnings.map(({ message }) => message),
   });
+  const withOrigin = options['origin'] === true;
   const rows = shown
     .filter(({ value }) => value !== undefined)
     .map(({ key, value, origin }) => [
       key,
-      typeof value === 'string' ? value : JSON.stringify(value),
-      ...(options['origin'] === true ? [output.style('dim', formatOrigin(origin))] : []),
+      written(value),
+      ...(withOrigin ? [output.style('dim', formatOrigin(origin))] : []),
     ]);
   for (const { id, type } of credentials) {
-    rows.push([
-      `auth.json: ${id}`,
-      `${type} ***`,
-      ...(options['origin'] === true ? [output.style('dim', paths.authFile)] : []),
-    ]);
+    rows.push([`auth.json: ${id}`, `${type} ***`, ...(withOrigin ? [output.style('dim', paths.authFile)] : [])]);
   }
   output.line(table(rows));
   return 'ok';
@@ -47,15 +54,24 @@ export const configSet: Command = async ({ args, context }) => {
   const { output, paths, messages } = context;
   const [key = '', value = ''] = args;
   await editConfigFile({ paths, key, value });
-  const restart = needsRestart(key);
-  const shown =
-    shownSettings(await loadConfig({ paths, env: {} })).find((setting) => setting.key === key)?.value ?? value;
-  const text = typeof shown === 'string' ? shown : JSON.stringify(shown);
-  output.result({ key, value: shown, file: paths.configFile, restart });
-  output.line(messages.configSet(key, text, paths.configFile));
+  const restart = needsRestart(key) && readRunning(paths.runDirectory) !== undefined;
+  const settings = await settingsUnder(key, context);
+  output.result({ file: paths.configFile, settings, restart });
+  for (const setting of settings) output.line(messages.configSet(setting.key, written(setting.value ?? null)));
+  output.note(messages.configWritten(paths.configFile));
   if (restart) output.note(messages.configNeedsRestart);
   return 'ok';
 };
+
+/** What was set, as it may be shown; nothing where another mistake of the files keeps them from being read. */
+async function settingsUnder(key: string, { paths }: CommandContext): Promise<readonly ShownSetting[]> {
+  try {
+    const shown = shownSettings(await loadConfig({ paths, env: {} }));
+    return shown.filter((setting) => setting.key === key || setting.key.startsWith(`${key}.`));
+  } catch {
+    return [];
+  }
+}
 
 export const configPath: Command = async ({ context }) => {
   const { output, paths } = context;
@@ -70,3 +86,7 @@ export const configExample: Command = async ({ context }) => {
   context.output.text(text);
   return 'ok';
 };
+
+function written(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

@@ -5,7 +5,9 @@ import type { Command, CommandContext } from '../context.js';
 import { CommandError } from '../exit-codes.js';
 import { table } from '../table.js';
 
-const SCOPES = ['chat', 'jobs', 'admin'];
+const SCOPES: ReadonlySet<string> = new Set(['chat', 'jobs', 'admin']);
+/** A hundred years. */
+const MAX_LIFETIME_MS = 36_500 * 86_400_000;
 
 export const keysCreate: Command = async ({ args, options, context }) => {
   const { output, messages } = context;
@@ -85,8 +87,8 @@ async function withStorage(context: CommandContext, use: (storage: Storage) => P
 }
 
 function readScopes(value: string | boolean | undefined, { messages }: CommandContext): readonly string[] {
-  const scopes = typeof value === 'string' ? value.split(',').map((scope) => scope.trim()) : ['chat'];
-  const unknown = scopes.find((scope) => !SCOPES.includes(scope));
+  const scopes = typeof value === 'string' ? [...new Set(value.split(',').map((scope) => scope.trim()))] : ['chat'];
+  const unknown = scopes.find((scope) => !SCOPES.has(scope));
   if (unknown !== undefined) throw new CommandError('usage', messages.badScope(unknown));
   return scopes;
 }
@@ -94,7 +96,9 @@ function readScopes(value: string | boolean | undefined, { messages }: CommandCo
 function readExpiry(value: string | boolean | undefined, { messages }: CommandContext): number | undefined {
   if (typeof value !== 'string') return undefined;
   const ms = parseDuration(value);
-  if (ms === undefined || ms === 0) throw new CommandError('usage', messages.badDuration(value));
+  if (ms === undefined || ms === 0 || ms > MAX_LIFETIME_MS) {
+    throw new CommandError('usage', messages.badDuration(value));
+  }
   return Date.now() + ms;
 }
 

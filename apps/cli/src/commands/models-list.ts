@@ -1,40 +1,43 @@
 import { createVault } from '@moltbot/auth';
-import { loadConfig } from '@moltbot/config';
-import { createModelRouter, createUpstreamClient, findLocalServers, type LocalServer } from '@moltbot/providers';
-import { createServerClient, readError } from '../client/server-client.js';
+import { type LoadedConfig, loadConfig } from '@moltbot/config';
+import { createServerClient } from '../client/server-client.js';
 import type { Command, CommandContext, CommandOptions } from '../context.js';
 import { CommandError } from '../exit-codes.js';
+import { lookForLocalServers } from '../local-servers.js';
 import { table } from '../table.js';
 
 interface Listed {
   readonly id: string;
   readonly kind: 'chain' | 'model';
+  /** Whether a usable credential is there, or none is needed. */
   readonly ready: boolean;
   readonly members: readonly string[];
 }
 
+const SHOWN_MODELS = 8;
+/** Asks nobody: the router only needs to know that there is a demo. */
+const NO_DEMO = 'http://127.0.0.1:9';
+
 /** Chains and models of the running server, else of the configuration; and the model servers of this machine. */
 export const modelsList: Command = async ({ options, context }) => {
   const { output, messages } = context;
-  const { models, source, ports } = await listModels(context, options);
-  const local = await localServers(context, ports);
-  output.result({ source, models, localServers: local });
+  const { models, source, url } = await listModels(context, options);
+  const settings = await settingsOf(context, source);
+  const skipPorts = url === undefined ? [] : [Number(new URL(url).port)];
+  const local = settings === undefined ? [] : await lookForLocalServers({ settings, skipPorts });
+  output.result({ source, url: url ?? null, models, localServers: local });
   if (source === 'configuration') output.note(messages.fromConfiguration);
   const head = [messages.columnName, messages.columnKind, messages.columnState, messages.columnMembers];
-  output.line(
-    table([
-      head.map((cell) => output.style('bold', cell)),
-      ...models.map(({ id, kind, ready, members }) => [
-        id,
-        kind,
-        ready ? output.style('green', messages.modelReady) : output.style('yellow', messages.modelNotReady),
-        kind === 'chain' ? members.join(' → ') : '',
-      ]),
-    ]),
-  );
+  const rows = models.map(({ id, kind, ready, members }) => [
+    id,
+    kind === 'chain' ? messages.kindChain : messages.kindModel,
+    ready ? output.style('green', messages.modelReady) : output.style('yellow', messages.modelNotReady),
+    kind === 'chain' ? members.join(' → ') : '',
+  ]);
+  output.line(table([head.map((cell) => output.style('bold', cell)), ...rows]));
   for (const server of local) {
-    output.line(messages.localServer(server.provider, server.baseUrl, server.models.slice(0, 8).join(', ')));
-    const model = server.models[0];
+    output.line(messages.localServer(server.provider, server.baseUrl, server.models.slice(0, SHOWN_MODELS).join(', ')));
+    const [model] = server.models;
     if (model !== undefined) output.line(`  ${messages.useLocalServer(`${server.provider}:${model}`)}`);
   }
   return 'ok';
@@ -43,41 +46,42 @@ export const modelsList: Command = async ({ options, context }) => {
 async function listModels(context: CommandContext, options: CommandOptions) {
   const client = await createServerClient(context, options);
   try {
-    const response = await client.send('/v1/models');
-    if (!response.ok) {
-      const { code, message } = await readError(response);
-      throw new CommandError('failed', `${code}: ${message}`, { code });
-    }
-    const { data } = (await response.json()) as {
-      readonly data: readonly { readonly id: string; readonly moltbot: Omit<Listed, 'id'> }[];
+    const { data } = (await client.getJson('/v1/models')) as {
+      readonly data?: readonly { readonly id: string; readonly moltbot?: Omit<Listed, 'id'> }[];
     };
-    const models: readonly Listed[] = data.map(({ id, moltbot }) => ({ id, ...moltbot }));
-    return { models, source: 'server' as const, ports: [Number(new URL(client.url).port)] };
+    const models: readonly Listed[] = (data ?? []).map(({ id, moltbot }) => ({
+      id,
+      kind: moltbot?.kind ?? 'model',
+      ready: moltbot?.ready ?? true,
+      members: moltbot?.members ?? [id],
+    }));
+    return { models, source: 'server' as const, url: client.url };
   } catch (error) {
     // A server that was named must answer; else the configuration can speak for itself.
-    if (!(error instanceof CommandError) || error.exit !== 'unreachable' || typeof options['url'] === 'string')
-      throw error;
+    const mayGoOn = error instanceof CommandError && error.exit === 'unreachable' && options['url'] === undefined;
+    if (!mayGoOn) throw error;
+    return { models: await fromConfiguration(context), source: 'configuration' as const, url: undefined };
   }
-  const config = await loadConfig({ paths: context.paths, env: context.env });
+}
+
+async function fromConfiguration({ paths, env }: CommandContext): Promise<readonly Listed[]> {
+  const { createModelRouter } = await import('@moltbot/providers');
+  const config = await loadConfig({ paths, env });
   const router = createModelRouter({
     settings: () => config.settings,
     vault: createVault({ credentials: () => config.credentials }),
-    demoBaseUrl: () => 'http://127.0.0.1:9',
+    demoBaseUrl: () => NO_DEMO,
   });
-  const models: readonly Listed[] = router.list().map(({ id, kind, ready, members }) => ({ id, kind, ready, members }));
-  return { models, source: 'configuration' as const, ports: [] };
+  return router.list().map(({ id, kind, ready, members }) => ({ id, kind, ready, members }));
 }
 
-async function localServers(
-  { paths, env }: CommandContext,
-  skipPorts: readonly number[],
-): Promise<readonly LocalServer[]> {
-  const { settings } = await loadConfig({ paths, env });
-  if (!settings.discovery.local_servers) return [];
-  const client = createUpstreamClient({ maxConnections: 8 });
+/** A running server has its last good configuration: a mistake in the file now is not this command's matter. */
+async function settingsOf({ paths, env }: CommandContext, source: 'server' | 'configuration') {
+  let config: LoadedConfig | undefined;
   try {
-    return await findLocalServers({ client, skipPorts, signal: AbortSignal.timeout(2_000) });
-  } finally {
-    await client.close();
+    config = await loadConfig({ paths, env });
+  } catch (error) {
+    if (source === 'configuration') throw error;
   }
+  return config?.settings;
 }

@@ -1,4 +1,4 @@
-import { createServerClient, readError } from '../client/server-client.js';
+import { createServerClient, type ServerClient } from '../client/server-client.js';
 import { streamChat } from '../client/stream-chat.js';
 import type { Command, CommandContext } from '../context.js';
 import { CommandError } from '../exit-codes.js';
@@ -6,68 +6,108 @@ import { CommandError } from '../exit-codes.js';
 interface Verdict {
   readonly model: string;
   readonly ok: boolean;
+  /** Who answered. */
   readonly servedBy?: string;
   readonly durationMs: number;
-  readonly error?: string;
+  readonly code?: string;
+  /** What happened and what to do. */
   readonly message?: string;
 }
+
+interface Tested {
+  readonly name: string;
+  readonly isChain: boolean;
+}
+
+/** A model that has not answered such a short question by now is of no use to a person who waits. */
+const WITHIN_MS = 120_000;
 
 /** One short question to each model, one after the other, through the running server. */
 export const modelsTest: Command = async ({ args, options, context }) => {
   const { output, messages } = context;
   const client = await createServerClient(context, options);
-  const named = args.filter((name) => name !== undefined);
-  const names = named.length > 0 ? named : await membersOf(client);
-  if (names.length === 0) throw new CommandError('failed', messages.noModels);
+  const tested = await choose(
+    client,
+    args.filter((name) => name !== undefined),
+  );
+  if (tested.length === 0) throw new CommandError('failed', messages.noModels);
+  const interrupted = new AbortController();
+  const interrupt = (): void => interrupted.abort();
+  process.on('SIGINT', interrupt);
   const verdicts: Verdict[] = [];
-  for (const model of names) {
-    output.note(messages.testing(model));
-    const verdict = await test(model, client);
-    verdicts.push(verdict);
-    show(context, verdict);
+  try {
+    for (const model of tested) {
+      output.note(output.errorStyle('dim', messages.testing(model.name)));
+      const verdict = await test({ ...model, client, context, interrupted: interrupted.signal });
+      verdicts.push(verdict);
+      show(context, verdict);
+    }
+  } catch (error) {
+    if (!interrupted.signal.aborted) throw error;
+    output.note(messages.cancelled);
+  } finally {
+    process.off('SIGINT', interrupt);
   }
   output.result({ models: verdicts });
-  return verdicts.every(({ ok }) => ok) ? 'ok' : 'model';
+  if (interrupted.signal.aborted) return 'interrupted';
+  return verdicts.every(({ ok }) => ok) ? 'ok' : 'failed';
 };
 
-async function membersOf(client: Awaited<ReturnType<typeof createServerClient>>): Promise<readonly string[]> {
-  const response = await client.send('/v1/models');
-  if (!response.ok) {
-    const { code, message } = await readError(response);
-    throw new CommandError('failed', `${code}: ${message}`, { code });
-  }
-  const { data } = (await response.json()) as {
-    readonly data: readonly { readonly moltbot: { readonly kind: string; readonly members: readonly string[] } }[];
+/** What was named, else every member of every chain. */
+async function choose(client: ServerClient, names: readonly string[]): Promise<readonly Tested[]> {
+  const { data = [] } = (await client.getJson('/v1/models')) as {
+    readonly data?: readonly { id: string; moltbot?: { readonly kind: string; readonly members: readonly string[] } }[];
   };
-  return [...new Set(data.filter(({ moltbot }) => moltbot.kind === 'chain').flatMap(({ moltbot }) => moltbot.members))];
+  const chains = data.filter(({ moltbot }) => moltbot?.kind === 'chain');
+  if (names.length > 0) return names.map((name) => ({ name, isChain: chains.some(({ id }) => id === name) }));
+  const members = new Set(chains.flatMap(({ moltbot }) => moltbot?.members ?? []));
+  return [...members].map((name) => ({ name, isChain: false }));
 }
 
-async function test(model: string, client: Awaited<ReturnType<typeof createServerClient>>): Promise<Verdict> {
+async function test(
+  options: Tested & {
+    readonly client: ServerClient;
+    readonly context: CommandContext;
+    readonly interrupted: AbortSignal;
+  },
+): Promise<Verdict> {
+  const { name: model, isChain, client, context, interrupted } = options;
+  const { messages } = context;
   const started = performance.now();
-  const since = () => Math.round(performance.now() - started);
+  const failed = (code: string, message: string): Verdict => ({
+    model,
+    ok: false,
+    durationMs: Math.round(performance.now() - started),
+    code,
+    message,
+  });
   try {
     const outcome = await streamChat({
+      context,
       client,
       model,
       messages: [{ role: 'user', content: 'Answer with the one word: ready' }],
+      signal: AbortSignal.any([interrupted, AbortSignal.timeout(WITHIN_MS)]),
       onText: () => undefined,
     });
-    if (outcome.brokeOff !== undefined) {
-      return { model, ok: false, durationMs: since(), error: 'stream_interrupted', message: outcome.brokeOff };
-    }
-    return { model, ok: true, servedBy: outcome.model, durationMs: since() };
+    if (outcome.brokeOff !== undefined) return failed('stream_interrupted', messages.brokeOff(outcome.brokeOff));
+    // `fallback_for_explicit`: another answered, so this one did not.
+    if (!isChain && outcome.fallback !== undefined) return failed('fallback', messages.testFellBack(outcome.fallback));
+    return { model, ok: true, servedBy: outcome.model, durationMs: outcome.durationMs };
   } catch (error) {
-    if (!(error instanceof CommandError) || error.exit === 'unreachable') throw error;
-    return { model, ok: false, durationMs: since(), error: error.code ?? 'failed', message: error.message };
+    if (interrupted.aborted) throw error;
+    if (error instanceof CommandError && error.exit !== 'unreachable') return failed(error.code, error.message);
+    if (!(error instanceof CommandError)) return failed('upstream_timeout', messages.testTimedOut(WITHIN_MS / 1_000));
+    throw error;
   }
 }
 
-function show({ output, messages }: CommandContext, verdict: Verdict): void {
-  if (verdict.ok) {
-    output.line(
-      `${output.style('green', '✓')} ${verdict.model}  ${messages.testOk(verdict.servedBy ?? verdict.model, verdict.durationMs)}`,
-    );
-  } else {
-    output.line(`${output.style('red', '✗')} ${verdict.model}  ${verdict.message ?? verdict.error ?? ''}`);
+function show({ output, messages }: CommandContext, { ok, model, servedBy, durationMs, message, code }: Verdict): void {
+  if (ok) {
+    output.line(`${output.style('green', '✓')} ${model}  ${messages.testOk(servedBy ?? model, durationMs)}`);
+    return;
   }
+  const [what = code ?? '', ...more] = (message ?? '').split('\n');
+  output.line(`${output.style('red', '✗')} ${model}  ${what}  (${durationMs} ms)`);
+  for (const line of more) output.line(`  ${line}`);
 }

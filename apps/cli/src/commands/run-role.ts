@@ -1,34 +1,33 @@
-import { CommandError } from '../exit-codes.js';
-import type { Command, CommandOptions } from '../context.js';
+import { constants } from 'node:os';
+import type { Command } from '../context.js';
 import { type Role, spawnRole } from '../roles/role-process.js';
 import { serverFlags } from '../server-flags.js';
+
+const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
 /** One role in the foreground, as a container runs it: its output is ours, signals are passed on, so is its exit code. */
 function runRole(role: Role): Command {
   return async ({ options, context }) => {
     const child = spawnRole({
       role,
-      flags: flagsOf(role, options),
+      messages: context.messages,
+      flags: serverFlags(role, options),
       warmup: options['warmup'] === true,
       env: context.env,
-      stdio: 'inherit',
+      stdout: 'inherit',
     });
-    const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
-    process.on('SIGTERM', pass);
-    process.on('SIGINT', pass);
-    const code = await new Promise<number | null>((resolve, reject) => {
-      child.once('exit', resolve);
-      child.once('error', reject);
-    });
-    if (code === 0) return 'ok';
-    throw new CommandError('failed', context.messages.roleEnded(role, code));
+    // A role knows no SIGHUP: for it, a terminal that is gone is an end like another.
+    const pass = (signal: NodeJS.Signals): void => void child.kill(signal === 'SIGHUP' ? 'SIGTERM' : signal);
+    for (const signal of SIGNALS) process.on(signal, pass);
+    try {
+      return await new Promise<number>((resolve, reject) => {
+        child.once('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal ?? 'SIGKILL']));
+        child.once('error', reject);
+      });
+    } finally {
+      for (const signal of SIGNALS) process.off(signal, pass);
+    }
   };
-}
-
-function flagsOf(role: Role, options: CommandOptions): Record<string, unknown> {
-  if (role === 'primary') return serverFlags(options);
-  const { metricsPort, ...rest } = options;
-  return { ...serverFlags(rest), ...(metricsPort === undefined ? {} : { 'worker.metrics_port': metricsPort }) };
 }
 
 export const primary = runRole('primary');

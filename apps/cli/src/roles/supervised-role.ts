@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
-import { isReady, type Role, type RoleReady } from './role-process.js';
+import { ROLE_EXIT, roleFailure } from '@moltbot/contracts';
+import { readRoleMessage, type Role, type RoleNotStarted, type RoleReady } from './role-process.js';
 
 export type RoleEvent =
   | { readonly type: 'ready'; readonly role: Role; readonly ready: RoleReady; readonly restarted: boolean }
@@ -8,10 +9,11 @@ export type RoleEvent =
       readonly role: Role;
       readonly code: number | null;
       readonly signal: NodeJS.Signals | null;
+      /** What it said last, where it did not start. */
+      readonly said: RoleNotStarted | undefined;
+      readonly wasReady: boolean;
       readonly restartInMs: number;
-    }
-  /** Ended before it was ever ready: a mistake that a restart does not mend. */
-  | { readonly type: 'refused'; readonly role: Role; readonly code: number | null };
+    };
 
 export interface SupervisedRoleOptions {
   readonly role: Role;
@@ -19,19 +21,20 @@ export interface SupervisedRoleOptions {
   readonly onEvent: (event: RoleEvent) => void;
   readonly firstRestartMs?: number;
   readonly maxRestartMs?: number;
+  /** After a refusal: somebody has to change something first. */
+  readonly refusedRestartMs?: number;
   /** Alive this long, and the next death starts with the first wait again. */
   readonly stableAfterMs?: number;
   readonly now?: () => number;
 }
 
-/** Keeps one role running: restarts it with growing waits when it dies after it was ready once. */
+/** Keeps one role running: restarts it with growing waits when it dies. Who does not want that calls `stop` in `onEvent`. */
 export class SupervisedRole {
   readonly role: Role;
   readonly #options: Required<SupervisedRoleOptions>;
   #child: ChildProcess | undefined;
   #timer: NodeJS.Timeout | undefined;
   #waitMs: number;
-  #readyAt = 0;
   #wasReady = false;
   #stopping = false;
   #ended: Promise<void> = Promise.resolve();
@@ -41,6 +44,7 @@ export class SupervisedRole {
     this.#options = {
       firstRestartMs: 500,
       maxRestartMs: 10_000,
+      refusedRestartMs: 30_000,
       stableAfterMs: 60_000,
       now: () => performance.now(),
       ...options,
@@ -53,14 +57,23 @@ export class SupervisedRole {
   }
 
   start(): void {
-    const { role, spawn, onEvent, now, stableAfterMs, firstRestartMs, maxRestartMs } = this.#options;
-    const child = spawn();
+    const { role, spawn, onEvent, now } = this.#options;
+    let child: ChildProcess;
+    try {
+      child = spawn();
+    } catch (error) {
+      // Its files are gone: an upgrade is replacing them, perhaps.
+      this.#died({ code: ROLE_EXIT.failed, signal: null, said: roleFailure(error).message, aliveMs: 0 });
+      return;
+    }
     this.#child = child;
-    let ready = false;
-    child.on('message', (message) => {
-      if (ready || !isReady(message)) return;
-      ready = true;
-      this.#readyAt = now();
+    let readyAt: number | undefined;
+    let said: RoleNotStarted | undefined;
+    child.on('message', (raw) => {
+      const message = readRoleMessage(raw);
+      if (message?.type === 'not-started') said = message;
+      if (message?.type !== 'ready' || readyAt !== undefined) return;
+      readyAt = now();
       onEvent({ type: 'ready', role, ready: message, restarted: this.#wasReady });
       this.#wasReady = true;
     });
@@ -71,19 +84,10 @@ export class SupervisedRole {
         over = true;
         this.#child = undefined;
         resolve();
-        if (this.#stopping) return;
-        if (!this.#wasReady) {
-          onEvent({ type: 'refused', role, code });
-          return;
-        }
-        if (ready && now() - this.#readyAt >= stableAfterMs) this.#waitMs = firstRestartMs;
-        const restartInMs = this.#waitMs;
-        this.#waitMs = Math.min(this.#waitMs * 2, maxRestartMs);
-        onEvent({ type: 'died', role, code, signal, restartInMs });
-        this.#timer = setTimeout(() => this.start(), restartInMs);
+        this.#died({ code, signal, said, aliveMs: readyAt === undefined ? 0 : now() - readyAt });
       };
       child.once('exit', end);
-      child.once('error', () => end(1, null));
+      child.once('error', () => end(ROLE_EXIT.failed, null));
     });
   }
 
@@ -103,5 +107,27 @@ export class SupervisedRole {
     this.#stopping = true;
     clearTimeout(this.#timer);
     this.#child?.kill('SIGKILL');
+  }
+
+  #died(how: {
+    readonly code: number | null;
+    readonly signal: NodeJS.Signals | null;
+    readonly said: RoleNotStarted | undefined;
+    readonly aliveMs: number;
+  }): void {
+    if (this.#stopping) return;
+    const { aliveMs, ...rest } = how;
+    const restartInMs = this.#nextWait({ code: how.code, aliveMs });
+    this.#timer = setTimeout(() => this.start(), restartInMs);
+    this.#options.onEvent({ type: 'died', role: this.role, ...rest, wasReady: this.#wasReady, restartInMs });
+  }
+
+  #nextWait({ code, aliveMs }: { readonly code: number | null; readonly aliveMs: number }): number {
+    const { firstRestartMs, maxRestartMs, refusedRestartMs, stableAfterMs } = this.#options;
+    if (code === ROLE_EXIT.refused) return refusedRestartMs;
+    if (aliveMs >= stableAfterMs) this.#waitMs = firstRestartMs;
+    const wait = this.#waitMs;
+    this.#waitMs = Math.min(wait * 2, maxRestartMs);
+    return wait;
   }
 }

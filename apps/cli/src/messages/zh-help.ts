@@ -1,0 +1,48 @@
+import type { englishHelp } from './en-help.js';
+
+/** What `--help` says, in Chinese. */
+export const chineseHelp: typeof englishHelp = {
+  tagline: 'MoltBot：通向多种语言模型的一扇门，始终给出回答。',
+  helpTitles: { 'Usage:': '用法：', 'Options:': '选项：', 'Commands:': '命令：', 'Arguments:': '参数：' },
+  groups: {
+    models: '查看并测试链和模型',
+    config: '查看、检查和修改配置',
+    keys: '调用本服务器所用的 API 密钥',
+  },
+  commands: {
+    start: '同时启动 primary 和 worker，使用内置数据库',
+    primary: '在前台运行 primary（对话和 API）',
+    worker: '在前台运行 worker（任务）',
+    chat: '与运行中的服务器对话；不带文本时进入会话。`-` 代表标准输入中的文本',
+    modelsList: '列出链、模型以及本机的模型服务器',
+    modelsTest: '向每个模型问一个简短的问题，看哪些能回答',
+    configShow: '显示当前生效的设置',
+    configValidate: '检查 config.yml 和 auth.json',
+    configSet: '修改一项设置；注释和未知的键保持不变',
+    configPath: '显示文件位置',
+    configExample: '打印完整的 config.yml，并解释每个默认值',
+    keysCreate: '创建 API 密钥；只显示一次',
+    keysList: '列出 API 密钥',
+    keysRevoke: '吊销 API 密钥',
+    status: '显示哪些进程在运行、是否就绪',
+  },
+  options: {
+    json: '为程序输出一个 JSON 文档（或 JSON 行）',
+    help: '说明该命令的作用和参数',
+    version: '打印版本',
+    port: '对话和 API 的端口（8080）',
+    host: '监听地址（127.0.0.1）',
+    metricsPort: '指标、健康检查和就绪检查的端口',
+    logLevel: 'error、warn、info 或 debug',
+    warmup: '在第一个请求之前加载默认链的模型',
+    noWorker: '不启动 worker',
+    model: '要询问的链或模型（default）',
+    system: '系统提示词',
+    interactive: '即使标准输入不是终端也进入会话：每行一个问题',
+    url: '服务器地址',
+    key: 'API 密钥（或环境变量 MOLTBOT_API_KEY）',
+    origin: '显示每个值的来源',
+    scopes: '逗号分隔：chat、jobs、admin（chat）',
+    expires: '有效期，例如 90d；不写则不过期',
+  },
+};
