@@ -22,3 +22,4 @@ const server = createServer(async (request, response) => {
 server.keepAliveTimeout = 120_000;
 server.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }));
 process.on('disconnect', () => process.exit());
+process.on('SIGTERM', () => process.exit());

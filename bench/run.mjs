@@ -15,6 +15,8 @@ const { values: flags } = parseArgs({
     rounds: { type: 'string', default: '5' },
     only: { type: 'string' },
     json: { type: 'boolean', default: false },
+    /** Writes a CPU profile of MoltBot into this folder. */
+    profile: { type: 'string' },
   },
 });
 const rounds = Number(flags.rounds);
@@ -124,6 +126,7 @@ const chosen = flags.only ? SCENARIOS.filter(({ name }) => flags.only.split(',')
 
 const home = mkdtempSync(join(tmpdir(), 'moltbot-bench-'));
 const children = [];
+let database;
 try {
   const mock = await start(join(here, 'mock-upstream.mjs'));
   const paced = await start(join(here, 'mock-upstream.mjs'), ['20']);
@@ -235,7 +238,6 @@ async function start2(path) {
   return fork(path, [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
 }
 
-let database;
 /** A primary with access control, failover, metrics and accounting on; the database runs already. */
 async function startMoltbot(upstream) {
   const config = {
@@ -250,7 +252,10 @@ async function startMoltbot(upstream) {
   writeFileSync(join(home, 'config.yml'), JSON.stringify(config));
   const key = await prepareDatabase();
   const began = performance.now();
-  const started = await start(join(root, 'apps/primary/dist/main.js'), [], { MOLTBOT_HOME: home });
+  const started = await start(join(root, 'apps/primary/dist/main.js'), [], {
+    MOLTBOT_HOME: home,
+    ...(flags.profile && { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${flags.profile}` }),
+  });
   return { ...started, key, readySeconds: (performance.now() - began) / 1000 };
 }
 
