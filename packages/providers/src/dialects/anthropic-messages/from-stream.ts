@@ -3,6 +3,7 @@ import type { JsonObject } from '../../caller-request.js';
 import { ProviderError } from '../../failure.js';
 import { createEventSplitter, type ServerSentEvent, type SplitResult } from '../../http/event-stream.js';
 import { nestsWithin, readObject, readText } from '../../read-json.js';
+import { TextTemplate } from '../../text-template.js';
 import type { Frame, StreamReader } from '../../wire.js';
 import { type BlockKind, type BlockPosition, rememberPosition } from './block-position.js';
 import { fromErrorObject } from './from-error.js';
@@ -44,6 +45,7 @@ class Reader implements StreamReader {
   #calls = 0;
   #started = false;
   #pending: Frame = EMPTY;
+  readonly #template = new TextTemplate();
 
   get finished(): boolean {
     return this.#position.finished || this.#position.ended;
@@ -78,11 +80,20 @@ class Reader implements StreamReader {
 
   #readEvent(event: ServerSentEvent, parts: StreamPart[]): void {
     if (event.event === 'ping' || event.data === DONE) return;
+    const plain = this.#template.match(event.data);
+    if (plain !== undefined) {
+      pushText(parts, 'text-delta', plain);
+      return;
+    }
     const data = parseEvent(event.data);
     switch (data['type'] ?? event.event) {
-      case 'content_block_delta':
+      case 'content_block_delta': {
+        const before = parts.length;
         this.#readDelta(data, parts);
+        const said = parts[before];
+        if (said?.type === 'text-delta') this.#template.learn(event.data, said.text, readDeltaText);
         return;
+      }
       case 'content_block_start':
         this.#startBlock(data, parts);
         return;
@@ -223,6 +234,11 @@ function parseEvent(data: string): JsonObject {
   const event = readObject(value);
   if (event === undefined) throw new ProviderError('stream-malformed', 'An event of the stream is no JSON object.');
   return event;
+}
+
+/** Where a text delta has its text. */
+function readDeltaText(value: unknown): unknown {
+  return readObject(readObject(value)?.['delta'])?.['text'];
 }
 
 function readIndex(value: unknown): number | undefined {

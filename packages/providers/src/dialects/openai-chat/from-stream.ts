@@ -3,6 +3,7 @@ import type { JsonObject } from '../../caller-request.js';
 import { ProviderError } from '../../failure.js';
 import { createEventSplitter, type ServerSentEvent } from '../../http/event-stream.js';
 import { parseJson, readCount, readList, readObject, readText } from '../../read-json.js';
+import { TextTemplate } from '../../text-template.js';
 import type { Frame, StreamReader, StreamReaderOptions } from '../../wire.js';
 import { CallDeltas } from './call-deltas.js';
 import { readSaidText } from './from-content.js';
@@ -33,6 +34,7 @@ class ChatStreamReader implements StreamReader {
   #started = false;
   #answerId = '';
   #pending: Frame = NOTHING;
+  readonly #template = new TextTemplate('obfuscation');
 
   constructor(options: StreamReaderOptions) {
     this.#keepUsage = options.keepUsage;
@@ -76,6 +78,12 @@ class ChatStreamReader implements StreamReader {
       return true;
     }
     if (data === '') return true;
+    // Learned from a chunk of choice 0 that has begun; what ends the choice does not match.
+    const plain = event.event === undefined ? this.#template.match(data) : undefined;
+    if (plain !== undefined) {
+      if (plain !== '') parts.push({ type: 'text-delta', choice: 0, text: plain });
+      return true;
+    }
     const value = readObject(parseJson(data));
     if (value === undefined) {
       throw new ProviderError('stream-malformed', 'An event of the stream is no JSON object.');
@@ -84,12 +92,18 @@ class ChatStreamReader implements StreamReader {
       throw toProviderError(errorOf(value) ?? value, { status: 200, unknown: 'stream-error' });
     }
     const choices = readList(value['choices']);
+    const before = this.#started ? parts.length : -1;
     if (!this.#started) this.#start(value, choices.length > 0, parts);
     for (const choice of choices) {
       const object = readObject(choice);
       if (object !== undefined) this.#readChoice(object, parts);
     }
-    return this.#readUsage(value, choices.length, parts);
+    const shown = this.#readUsage(value, choices.length, parts);
+    const said = parts.length === before + 1 ? parts[before] : undefined;
+    if (said?.type === 'text-delta' && said.choice === 0 && choices.length === 1) {
+      this.#template.learn(data, said.text, readContent);
+    }
+    return shown;
   }
 
   /** Azure sends a chunk about its content filter first, without id, model and choices. */
@@ -164,4 +178,10 @@ function without(hidden: readonly ServerSentEvent[] | undefined, bytes: Buffer, 
   }
   if (end > from) pieces.push(bytes.subarray(from, end));
   return pieces.length === 1 ? (pieces[0] ?? NO_BYTES) : Buffer.concat(pieces);
+}
+
+/** Where a plain chunk has its text. */
+function readContent(value: unknown): unknown {
+  const choice = readObject(readList(readObject(value)?.['choices'])[0]);
+  return readObject(choice?.['delta'])?.['content'];
 }
