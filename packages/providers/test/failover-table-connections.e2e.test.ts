@@ -52,6 +52,22 @@ describe('a silent route is not tried twice', () => {
     expect(['connect-timeout', 'unreachable']).toContain(attempts[0]?.outcome);
   });
 
+  it.each([
+    ['the headers of a stream', { type: 'silence' }, true],
+    ['the rest of an answer that is not streamed', { type: 'stall', after: 5 }, false],
+  ] as const)('moves on where %s do not come in time', async (_name, behaviour, stream) => {
+    const { engine, call, upstream } = await start(
+      chain(behaviour, { timeouts: { headers: '120ms', answer: '120ms' } }),
+    );
+    const startedAt = performance.now();
+    const served = await (stream ? engine.stream(call({ stream })) : engine.answer(call()));
+    expect(performance.now() - startedAt).toBeLessThan(600);
+    expect(served.fallback).toMatchObject({ to: 'second:m', reason: 'response-timeout' });
+    await upstream('first').waitForClose(0);
+    expect(seen(rig as Rig, 'first', 'second')).toEqual([1, 1]);
+    if ('frames' in served) await readStream(served);
+  });
+
   it('counts for the breaker', async () => {
     const { engine, call } = await start(chain(status(408), { breaker: { failures: 2, open_for: '30s' } }));
     for (let index = 0; index < 4; index += 1) await engine.answer(call());

@@ -38,7 +38,10 @@ export interface ServedStream extends Served {
 }
 
 export interface ServedFrame {
-  /** Bytes to pass on as they are; undefined where `parts` must be said in the caller's dialect (translation, or after a rescue). */
+  /**
+   * Bytes to pass on as they are; undefined where `parts` must be said in the caller's dialect: translation, after a rescue, and
+   * an end that the upstream did not say. Once undefined, it stays so to the end.
+   */
   readonly bytes: Buffer | undefined;
   readonly parts: readonly StreamPart[];
   /** Set on the first frame that another model wrote: what follows continues the text so far. */
