@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 // A test may look upstairs: the embedded database is the one that the product runs on.
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../storage/src/index.js';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '@moltbot/storage';
 import type { TestServer } from './test-server.js';
 
 /** The embedded PostgreSQL on a folder of its own. */
