@@ -1,6 +1,7 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import { type ChatRequest, type Dialect, MoltbotError } from '@moltbot/contracts';
 import type { DialectDoor } from './dialect-door.js';
+import { jsonErrorPosition } from './json-error-position.js';
 import type { JsonObject } from './json-object.js';
 import { refuse } from './request-fields.js';
 
@@ -75,11 +76,12 @@ function parse(bytes: Buffer): unknown {
   // ASCII is valid UTF-8, and becomes a string of one byte a character, which parses twice as fast.
   const ascii = isAscii(bytes);
   if (!ascii && !isUtf8(bytes)) throw new MoltbotError('invalid_json', 'The body is not valid UTF-8.');
+  const text = bytes.toString(ascii ? 'latin1' : 'utf8');
   try {
-    return JSON.parse(bytes.toString(ascii ? 'latin1' : 'utf8')) as unknown;
-  } catch (error) {
+    return JSON.parse(text) as unknown;
+  } catch {
     // The engine's own message quotes the body.
-    const position = /position (\d+)/.exec(error instanceof Error ? error.message : '')?.[1];
+    const position = jsonErrorPosition(text);
     const where = position === undefined ? '' : ` (at character ${position})`;
     throw new MoltbotError('invalid_json', `The body is not valid JSON${where}.`);
   }
