@@ -50,7 +50,7 @@ function explainUsage({ code, message }: CommanderError, messages: Messages): st
     case 'commander.optionMissingArgument':
       return messages.missingValue(quoted);
     case 'commander.excessArguments':
-      return messages.excessArguments(/: (.*)\.$/s.exec(message)?.[1] ?? '');
+      return messages.excessArguments(/but got \d+: (.*)\.$/s.exec(message)?.[1] ?? '');
     default:
       return message.replace(/^error: /, '');
   }

@@ -29,7 +29,7 @@ export interface OutputOptions {
 }
 
 export function createOutput({ json, stdout, stderr }: OutputOptions): Output {
-  const interactive = Boolean(stdout.isTTY);
+  const interactive = stdout.isTTY;
   return {
     json,
     interactive,

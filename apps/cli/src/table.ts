@@ -18,7 +18,7 @@ export function table(rows: readonly (readonly string[])[]): string {
 }
 
 /** Columns of a terminal that a text takes. */
-export function width(text: string): number {
+function width(text: string): number {
   let columns = 0;
   for (const character of stripVTControlCharacters(text)) {
     columns += /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/.test(

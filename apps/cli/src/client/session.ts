@@ -33,7 +33,7 @@ export async function runSession(options: {
   const { context } = options;
   const { output, messages, paths, stdin, stdout } = context;
   const session: Session = { ...options, turns: [] };
-  const typed = Boolean(stdin.isTTY) && output.interactive && !output.json;
+  const typed = stdin.isTTY && output.interactive && !output.json;
   const history = new ChatHistory(join(paths.home, HISTORY_FILE));
   const terminal = createInterface({
     input: stdin,

@@ -14,7 +14,7 @@ export const chat: Command = async ({ args, options, context }) => {
   const model = typeof options['model'] === 'string' ? options['model'] : 'default';
   const system = typeof options['system'] === 'string' ? options['system'] : undefined;
   const words = args.filter((word) => word !== undefined);
-  if (options['interactive'] === true || (words.length === 0 && Boolean(stdin.isTTY) && !output.json)) {
+  if (options['interactive'] === true || (words.length === 0 && stdin.isTTY && !output.json)) {
     const { runSession } = await import('../client/session.js');
     return runSession({ context, client, model, system });
   }

@@ -74,7 +74,7 @@ export async function supervise(options: Supervision): Promise<void> {
       lock.update(addresses);
       if (!restarted) options.onReady(addresses);
     }
-    if (restarted) output.note(messages.roleBack(role));
+    if (restarted) output.error(messages.roleBack(role));
   }
 
   function notStarted({ role, code, said }: Extract<RoleEvent, { readonly type: 'died' }>): CommandError {
