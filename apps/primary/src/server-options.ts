@@ -13,12 +13,17 @@ const CLIENT_ERRORS = {
   HPE_HEADER_OVERFLOW: 'headers_too_large',
 } as const;
 
+/** The connection broke, or its end came in the middle of a request. */
+const CALLER_LEFT = new Set(['ECONNRESET', 'HPE_INVALID_EOF_STATE']);
+
 /** Fastify's options: the limits against slow, large and broken requests. */
 export function serverOptions(options: {
   readonly server: Settings['server'];
   readonly newRequestId: () => string;
 }): FastifyHttpOptions<Server> {
   const { server, newRequestId } = options;
+  // Node refuses to start where headers may take longer than the whole request.
+  const headersTimeout = Math.min(server.header_timeout, server.request_timeout);
   return {
     logger: false,
     bodyLimit: server.body_limit,
@@ -33,10 +38,10 @@ export function serverOptions(options: {
     routerOptions: { maxParamLength: 512, ignoreTrailingSlash: true },
     http: {
       maxHeaderSize: server.header_limit,
-      headersTimeout: server.header_timeout,
+      headersTimeout,
       requestTimeout: server.request_timeout,
       // Node looks for overdue requests only this often (its default is 30 s).
-      connectionsCheckingInterval: Math.max(50, Math.min(1_000, Math.floor(server.header_timeout / 4))),
+      connectionsCheckingInterval: Math.max(50, Math.min(1_000, Math.floor(headersTimeout / 4))),
       noDelay: true,
     },
     // Paths that are none: they reach neither a route nor a filter.
@@ -53,7 +58,11 @@ export function serverOptions(options: {
 /** Bytes that are no HTTP request, or one that came too slowly: a typed error where an answer can still be sent, then the end. */
 function answerClientError(options: { code: string; socket: Socket; requestId: string }): void {
   const { code, socket, requestId } = options;
-  if (code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+  // `_httpMessage` is how Node's own handler knows of an answer that is under way.
+  const { _httpMessage: running } = socket as Socket & { readonly _httpMessage?: ServerResponse | null };
+  const exchange = running ? Exchange.of(running) : undefined;
+  if (CALLER_LEFT.has(code) || socket.destroyed || !socket.writable) {
+    exchange?.cancel();
     socket.destroy();
     return;
   }
@@ -62,13 +71,11 @@ function answerClientError(options: { code: string; socket: Socket; requestId: s
     known === undefined
       ? new MoltbotError('invalid_request', 'This is no valid HTTP/1.1 request.')
       : new MoltbotError(known);
-  // An answer on this connection is already under way: more bytes would corrupt it. `_httpMessage` is how Node's own handler knows.
-  const { _httpMessage: running } = socket as Socket & { readonly _httpMessage?: ServerResponse | null };
+  // More bytes would corrupt an answer that has begun.
   if (running?.headersSent === true) {
     socket.destroy();
     return;
   }
-  const exchange = running ? Exchange.of(running) : undefined;
   exchange?.end({ outcome: 'failed', errorCode: error.code });
   const answer = errorAnswer({
     error,

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { RoleMessage } from '@moltbot/contracts';
 
 const ENTRY = resolve(import.meta.dirname, '../dist/main.js');
 
@@ -58,11 +59,16 @@ export async function startPrimary(options: PrimaryOptions = {}): Promise<Primar
   });
   ended.catch(() => undefined);
   const cleanUp = (): void => own?.remove();
-  const ready = await Promise.race([once(child, 'message'), ended]).catch((error: unknown) => {
+  const ready = new Promise<Extract<RoleMessage, { type: 'ready' }>>((resolve) => {
+    // One that can't start says why, before it ends.
+    child.on('message', (message: RoleMessage) => {
+      if (message.type === 'ready') resolve(message);
+    });
+  });
+  const { port, metricsPort } = await Promise.race([ready, ended]).catch((error: unknown) => {
     cleanUp();
     throw error;
   });
-  const { port, metricsPort } = ready[0] as { readonly port: number; readonly metricsPort: number };
   return {
     child,
     home,

@@ -64,8 +64,9 @@ export function readCall(exchange: Exchange, body: unknown): CallerRequest {
 
 /** What the caller chose; the fields were checked when the call was read. */
 export function selectionOf(call: CallerRequest): { model?: string; models?: readonly string[] } {
-  const { model, models } = call.value as { model?: string; models?: readonly string[] };
-  return { ...(model === undefined ? {} : { model }), ...(models === undefined ? {} : { models }) };
+  // Both may be null, which is as good as absent.
+  const { model, models } = call.value as { model?: string | null; models?: readonly string[] | null };
+  return { ...(typeof model === 'string' && { model }), ...(Array.isArray(models) && { models }) };
 }
 
 function answerContext(exchange: Exchange, call: CallerRequest, model: string): AnswerContext {

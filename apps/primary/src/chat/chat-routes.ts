@@ -51,10 +51,11 @@ export async function registerChatRoutes(fastify: FastifyInstance, core: Core): 
           return;
         }
         exchange.identity = identity;
-        done();
       } catch (error) {
         done(toMoltbotError(error));
+        return;
       }
+      done();
     });
 
     scope.setErrorHandler((error, request, reply) => {

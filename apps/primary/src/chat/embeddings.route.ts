@@ -46,7 +46,7 @@ export function readEmbeddingsRequest(body: unknown): { value: JsonObject; bytes
   if (!Buffer.isBuffer(body)) throw new MoltbotError('invalid_json', 'The body is empty: send one JSON object.');
   const value = readJsonObject(body);
   const refuse = (param: string, expected: string): never => {
-    throw new MoltbotError('invalid_request', `\`${param}\`: expected ${expected}.`, { param });
+    throw new MoltbotError('invalid_request', `${param}: expected ${expected}.`, { param });
   };
   const { input, model } = value;
   if (model !== undefined && typeof model !== 'string') refuse('model', 'a string');
