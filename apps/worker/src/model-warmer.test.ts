@@ -108,7 +108,7 @@ describe('warming a model', () => {
   ])('asks %s once, for the shortest answer, in its own way', async (model, path) => {
     await models.warmer.warm(model, options(5_000));
     expect(seen.map((request) => request.path)).toEqual([path]);
-    const { body } = seen[0] ?? { body: {} };
+    const body = seen[0]?.body ?? {};
     expect(Object.entries(body).filter(([, value]) => value === 16)).toHaveLength(1);
     expect(body['stream'] ?? false).toBe(false);
     expect(JSON.stringify(body)).toContain('Reply with OK.');

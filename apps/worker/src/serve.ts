@@ -159,13 +159,34 @@ async function openOps(options: {
       ready: async () => readiness.ready(),
     });
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'EADDRINUSE' && code !== 'EACCES') throw error;
-    const message =
-      code === 'EADDRINUSE'
-        ? `Port ${port} is taken. Choose another with \`--metrics-port N\`, or stop what holds it.`
-        : `This user may not open port ${port}. Choose one above 1023 with \`--metrics-port N\`.`;
-    throw new MoltbotError('port_in_use', message, { cause: error });
+    throw portProblem(error, { host: settings.server.host, port });
+  }
+}
+
+/** Under `moltbot start` the flag of this name is the primary's: what is told works in every case. */
+function portProblem(error: unknown, { host, port }: { readonly host: string; readonly port: number }): unknown {
+  const choose =
+    '`worker.metrics_port` in config.yml, MOLTBOT_WORKER_METRICS_PORT, or `moltbot worker --metrics-port N` chooses another';
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'EADDRINUSE':
+      return new MoltbotError(
+        'port_in_use',
+        `Port ${port} is taken (the worker's metrics): ${choose}; or stop what holds it.`,
+        { cause: error },
+      );
+    case 'EACCES':
+      return new MoltbotError(
+        'port_in_use',
+        `This user may not open port ${port} (the worker's metrics): ${choose}, above 1023.`,
+        { cause: error },
+      );
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return new MoltbotError('config_invalid', `\`server.host\`: this machine has no address ${host}.`, {
+        cause: error,
+      });
+    default:
+      return error;
   }
 }
 

@@ -184,17 +184,28 @@ describe('a worker on the embedded database', () => {
     }
   });
 
-  it('says in one line what stands in its way: a port that is taken, a mistake in the file', async () => {
+  it('says in one line what stands in its way, with the setting and the flag: a port, an address, a mistake in the file', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
-    const { port } = other.address() as AddressInfo;
-    const taken = start({ flags: { 'worker.metrics_port': port } });
-    expect(await taken.ended()).toEqual({ code: 1, signal: null });
-    expect(taken.stderr()).toMatch(new RegExp(`^port_in_use: Port ${port} is taken\\..*\n$`));
-    other.close();
+    try {
+      const { port } = other.address() as AddressInfo;
+      const taken = start({ flags: { 'worker.metrics_port': port } });
+      expect(await taken.ended()).toEqual({ code: 4, signal: null });
+      expect(taken.stderr()).toMatch(
+        new RegExp(
+          `^port_in_use: Port ${port} is taken .*\`worker\\.metrics_port\`.*MOLTBOT_WORKER_METRICS_PORT.*\`moltbot worker --metrics-port N\`.*\n$`,
+        ),
+      );
+    } finally {
+      other.close();
+    }
+
+    const nowhere = start({ flags: { 'server.host': '192.0.2.1' } });
+    expect(await nowhere.ended()).toEqual({ code: 4, signal: null });
+    expect(nowhere.stderr()).toBe('config_invalid: `server.host`: this machine has no address 192.0.2.1.\n');
 
     const broken = start({ flags: { 'worker.concurrency': 'many' } });
-    expect(await broken.ended()).toEqual({ code: 1, signal: null });
+    expect(await broken.ended()).toEqual({ code: 4, signal: null });
     expect(broken.stderr()).toMatch(/^config_invalid: .*worker\.concurrency.*\n$/);
   });
 

@@ -95,7 +95,7 @@ export function describeQueues(backend: string, startServer: () => Promise<TestS
         queues.enqueue('warmup', { models: [1] } as never),
         queues.enqueue('warmup', { model: 'x' } as never),
         queues.enqueue('warmup', null as never),
-        queues.enqueue('toString' as never, {}),
+        queues.enqueue('toString' as never, {} as never),
         queues.enqueue('warmup', {}, { idempotencyKey: '' }),
       ];
       for (const call of refused) await expect(call).rejects.toMatchObject({ code: 'invalid_request' });
