@@ -53,6 +53,8 @@ export function drainOnSignal(options: DrainOptions): { cancel(): void } {
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
   process.on('disconnect', onDisconnect);
+  // Whoever started us may be gone before we listen: the event does not come again.
+  if (process.send !== undefined && !process.connected) onDisconnect();
   return {
     cancel: () => {
       process.off('SIGTERM', onSignal);

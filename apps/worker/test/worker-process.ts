@@ -27,12 +27,14 @@ export function spawnWorker(options: {
   readonly home: string;
   readonly flags?: Readonly<Record<string, unknown>>;
   readonly args?: readonly string[];
+  /** For Node, before the entry. */
+  readonly execArgv?: readonly string[];
 }): WorkerProcess {
   if (!existsSync(ENTRY)) throw new Error('The worker is not built: run `npx -y pnpm@12 run build` before its tests.');
   const flags = { 'worker.metrics_port': 0, 'logs.format': 'json', ...options.flags };
   const child: ChildProcess = spawn(
     process.execPath,
-    [ENTRY, '--flags', JSON.stringify(flags), ...(options.args ?? [])],
+    [...(options.execArgv ?? []), ENTRY, '--flags', JSON.stringify(flags), ...(options.args ?? [])],
     {
       env: { PATH: process.env['PATH'], HOME: options.home, MOLTBOT_HOME: options.home },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

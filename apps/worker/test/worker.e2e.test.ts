@@ -217,6 +217,12 @@ describe('a worker on the embedded database', () => {
     expect(worker.records()).toContainEqual(expect.objectContaining({ message: 'draining', cause: 'disconnect' }));
   });
 
+  it('drains when the command that started it was gone before it could listen', async () => {
+    const worker = start({ execArgv: ['--import', 'data:text/javascript,process.disconnect()'] });
+    expect(await worker.ended()).toEqual({ code: 0, signal: null });
+    expect(worker.records()).toContainEqual(expect.objectContaining({ message: 'draining', cause: 'disconnect' }));
+  });
+
   it('ends at once at a second signal', async () => {
     const worker = start();
     await worker.ready();
