@@ -43,6 +43,11 @@ const SECRET = new Set([
   'codeverifier',
   'devicecode',
   'setcookie',
+  'pass',
+  'passcode',
+  'pwd',
+  'pem',
+  'pfx',
 ]);
 
 const SECRET_PART = /secret|password|passwd|passphrase|apikey|privatekey|accesskey|authorization|cookie|bearer/;

@@ -151,6 +151,26 @@ describe('values under a telling key', () => {
     expect(JSON.stringify(redact({ messages: [{ key: MARK }] }, { keepContent: true }))).not.toContain(MARK);
   });
 
+  it('hides the value beside a secret name, in lists of headers and variables', () => {
+    const value = {
+      headers: [
+        { name: 'x-api-key', value: MARK },
+        { key: 'authorization', value: MARK },
+      ],
+      env: { name: 'OPENAI_API_KEY', value: MARK },
+      raw: ['accept', '*/*', 'x-api-key', MARK, '--token', MARK, '--api-keys', MARK],
+    };
+    expect(JSON.stringify(redact(value))).not.toContain(MARK);
+    expect(redact({ name: 'accept', value: 'x' })).toEqual({ name: 'accept', value: 'x' });
+  });
+
+  it('leaves lists of plain words alone', () => {
+    const migrations = ['2026-11-22-1-api-keys', '2026-11-22-2-usage-ledger', '2026-12-01-1-token-store', 'end'];
+    expect(redact({ migrations })).toEqual({ migrations });
+    const tables = ['api_keys', 'requests', 'attempts'];
+    expect(redact({ tables })).toEqual({ tables });
+  });
+
   it('hides secrets that are themselves keys', () => {
     expect(JSON.stringify(redact({ [CANARIES.ours]: 1 }))).not.toContain(CANARIES.ours);
   });

@@ -97,7 +97,14 @@ function visitObject(value: object, walk: Walk, numbersOnly: boolean): unknown {
   }
   if (value instanceof Map || isEntriesOfText(value)) return visitEntries(value, walk, numbersOnly);
   if (value instanceof Set) return visitArray([...take(value, MAX_ITEMS + 1)], walk, numbersOnly);
-  return visitEntries(ownEntries(value), walk, numbersOnly);
+  const copy = visitEntries(ownEntries(value), walk, numbersOnly);
+  if (isSecretPair(value as Readonly<Record<string, unknown>>)) copy['value'] = STARS;
+  return copy;
+}
+
+/** `{ name: 'x-api-key', value: '…' }`, as in lists of headers and of variables. */
+function isSecretPair({ name, key, value }: Readonly<Record<string, unknown>>): boolean {
+  return typeof value === 'string' && value !== '' && (isSecretName(name) || isSecretName(key));
 }
 
 /** Headers, URLSearchParams, FormData: their pairs are not own properties. */
@@ -118,7 +125,11 @@ function* take<T>(values: Iterable<T>, count: number): Generator<T> {
   }
 }
 
-function visitEntries(entries: Iterable<readonly [unknown, unknown]>, walk: Walk, numbersOnly: boolean): unknown {
+function visitEntries(
+  entries: Iterable<readonly [unknown, unknown]>,
+  walk: Walk,
+  numbersOnly: boolean,
+): Record<string, unknown> {
   const copy: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
   let count = 0;
   for (const [key, member] of entries) {
@@ -157,7 +168,15 @@ function contentNote(value: unknown): string {
   return '[content]';
 }
 
-/** A flat list of header names and values is read in pairs: after a secret name comes a secret. */
+/** Names in a list that nobody sends with a value behind them: dated ones (of migrations), and words for several. */
+const NO_NAME_OF_A_VALUE = /^\d{4}-\d{2}-\d{2}|^[^-].*keys$/i;
+
+function isSecretName(value: unknown): boolean {
+  if (typeof value !== 'string' || value.length > 64 || NO_NAME_OF_A_VALUE.test(value)) return false;
+  return ruleOfKey(value).kind === 'secret';
+}
+
+/** A flat list of header names and values, or of a command's arguments: after a secret name comes a secret. */
 function visitArray(values: readonly unknown[], walk: Walk, numbersOnly: boolean): unknown[] {
   const copy: unknown[] = [];
   let afterSecretName = false;
@@ -167,7 +186,7 @@ function visitArray(values: readonly unknown[], walk: Walk, numbersOnly: boolean
       break;
     }
     copy.push(afterSecretName && typeof value === 'string' ? STARS : visit(value, walk, numbersOnly));
-    afterSecretName = typeof value === 'string' && value.length <= 64 && ruleOfKey(value).kind === 'secret';
+    afterSecretName = isSecretName(value);
   }
   return copy;
 }
