@@ -108,7 +108,7 @@ describe('createModel', () => {
   });
 
   it('is believed to do all but go on with an answer, where nothing is configured', () => {
-    for (const name of ['openai', 'anthropic', 'gemini', 'ollama']) {
+    for (const name of ['openai', 'gemini', 'ollama']) {
       expect(model(name)).toMatchObject({
         ref: `${name}:m`,
         name: 'm',
@@ -127,6 +127,18 @@ describe('createModel', () => {
       capabilities: { prefill: true },
       price: { input: 0, output: 0, cachedInput: 0, cacheWrite: 0 },
     });
+  });
+
+  it.each([
+    ['claude-3-5-haiku-20241022', {}, true],
+    ['claude-opus-4-5', {}, true],
+    ['claude-opus-4-6', {}, false],
+    ['claude-sonnet-5', {}, false],
+    ['fast', { models: { fast: { upstream_name: 'claude-haiku-4-5' } } }, true],
+    ['best', { models: { best: { upstream_name: 'claude-opus-5' } } }, false],
+    ['claude-opus-5', { models: { 'claude-opus-5': { prefill: true } } }, true],
+  ])('%s of Anthropic with %j goes on with an answer: %s', (name, input, prefill) => {
+    expect(model('anthropic', input, name).capabilities.prefill).toBe(prefill);
   });
 
   it('takes what its settings say', () => {

@@ -6,6 +6,7 @@ import {
   MoltbotError,
   type ProviderKind,
 } from '@moltbot/contracts';
+import { modelRules } from './dialects/anthropic-messages/model-rules.js';
 import { anthropicCountTokensWire, anthropicMessagesWire } from './dialects/anthropic-messages/wire.js';
 import { geminiCountTokensWire } from './dialects/gemini/count-tokens.js';
 import { geminiEmbeddingsWire } from './dialects/gemini/embeddings.js';
@@ -26,9 +27,12 @@ interface KindRow {
   readonly countTokens: CountTokensWire | undefined;
   readonly authHeader: AuthHeader;
   readonly requiresCredential: boolean;
-  /** Whether models continue an assistant message, where nothing is configured. Newer models of Anthropic refuse one. */
-  readonly prefill: boolean;
+  /** Whether a model continues an assistant message, by the name that the provider knows it by, where nothing is configured. */
+  readonly prefill: (upstreamName: string) => boolean;
 }
+
+const never = (): boolean => false;
+const always = (): boolean => true;
 
 const openAiChat = createOpenAiChatWire({ compatible: false });
 const compatibleChat = createOpenAiChatWire({ compatible: true });
@@ -40,7 +44,7 @@ const KINDS: Readonly<Record<ProviderKind, KindRow>> = {
     countTokens: undefined,
     authHeader: 'bearer',
     requiresCredential: true,
-    prefill: false,
+    prefill: never,
   },
   anthropic: {
     chat: { chat: anthropicMessagesWire, responses: anthropicMessagesWire },
@@ -48,7 +52,8 @@ const KINDS: Readonly<Record<ProviderKind, KindRow>> = {
     countTokens: anthropicCountTokensWire,
     authHeader: 'x-api-key',
     requiresCredential: true,
-    prefill: false,
+    // Newer models of Anthropic refuse one.
+    prefill: (upstreamName) => modelRules(upstreamName).prefill,
   },
   gemini: {
     chat: { chat: geminiWire, responses: geminiWire },
@@ -56,7 +61,7 @@ const KINDS: Readonly<Record<ProviderKind, KindRow>> = {
     countTokens: geminiCountTokensWire,
     authHeader: 'x-goog-api-key',
     requiresCredential: true,
-    prefill: false,
+    prefill: never,
   },
   'openai-compatible': {
     chat: { chat: compatibleChat, responses: openAiResponsesWire },
@@ -65,7 +70,7 @@ const KINDS: Readonly<Record<ProviderKind, KindRow>> = {
     authHeader: 'bearer',
     // Servers of one's own need none; where one is in auth.json it is sent.
     requiresCredential: false,
-    prefill: false,
+    prefill: never,
   },
   demo: {
     chat: { chat: compatibleChat, responses: compatibleChat },
@@ -73,7 +78,7 @@ const KINDS: Readonly<Record<ProviderKind, KindRow>> = {
     countTokens: undefined,
     authHeader: 'bearer',
     requiresCredential: false,
-    prefill: true,
+    prefill: always,
   },
 };
 
@@ -136,17 +141,18 @@ export function createModel(
   settings: ProviderModelSettings | undefined = ownSettings(provider, name),
 ): Model {
   const row = KINDS[provider.kind];
+  const upstreamName = settings?.upstream_name ?? name;
   const chat = row.chat[settings?.api ?? provider.settings.api];
   return {
     ref: `${provider.name}:${name}`,
     provider,
     name,
-    upstreamName: settings?.upstream_name ?? name,
+    upstreamName,
     dialect: chat.dialect,
     chat,
     embeddings: row.embeddings,
     countTokens: row.countTokens,
-    capabilities: toCapabilities(settings, row),
+    capabilities: toCapabilities(settings, row.prefill(upstreamName)),
     price: toPrice(settings?.price) ?? (provider.kind === 'demo' ? FREE : undefined),
   };
 }
@@ -160,11 +166,11 @@ function ownSettings(provider: Provider, name: string): ProviderModelSettings | 
   return Object.hasOwn(provider.settings.models, name) ? provider.settings.models[name] : undefined;
 }
 
-function toCapabilities(settings: ProviderModelSettings | undefined, row: KindRow): Capabilities {
+function toCapabilities(settings: ProviderModelSettings | undefined, prefill: boolean): Capabilities {
   return {
     images: settings?.images ?? true,
     tools: settings?.tools ?? true,
-    prefill: settings?.prefill ?? row.prefill,
+    prefill: settings?.prefill ?? prefill,
     contextWindow: settings?.context_window,
     maxOutputTokens: settings?.max_output_tokens,
   };

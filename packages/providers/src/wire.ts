@@ -105,7 +105,12 @@ export interface EmbeddingsWire {
     readonly model: string;
   }): UpstreamRequest;
   /** @returns the body in OpenAI's dialect. @throws ProviderError `not-an-answer` */
-  fromAnswer(options: { readonly body: Buffer; readonly encoding: 'float' | 'base64' }): {
+  fromAnswer(options: {
+    readonly body: Buffer;
+    readonly encoding: 'float' | 'base64';
+    /** For APIs whose answer does not say which model it is of. */
+    readonly model: string;
+  }): {
     readonly bytes: Buffer;
     readonly usage: Usage | undefined;
   };

@@ -65,7 +65,9 @@ beforeEach(() => {
           policy_chain: 'careful',
         },
         careful: { primary: 'left:large' },
-        nested: { primary: 'fast', fallbacks: ['careful', 'default'] },
+        nested: { primary: 'fast', fallbacks: ['careful', 'default'], policy_chain: 'default' },
+        lost: { primary: 'left:tiny', policy_chain: 'nowhere' },
+        nowhere: { primary: 'of-nobody' },
       },
     },
     providers: { left: local(1, 'large', 'tiny', 'both'), right: local(2, 'small', 'both') },
@@ -92,6 +94,17 @@ describe('the plan of a request', () => {
     expect(plan.timeouts).toEqual({ ...settings.timeouts, total: 10_000 });
     expect(plan.policyChain).toBe('careful');
     expect(refs(plan.policyPlan?.() as ChainPlan)).toEqual(['left:large']);
+  });
+
+  it('takes the default chain for refused content where that is the policy chain', () => {
+    const plan = create().plan({ model: 'nested' });
+    expect(plan.policyChain).toBe('default');
+    expect(refs(plan.policyPlan?.() as ChainPlan)).toEqual(['left:large', 'right:small', 'demo:assistant']);
+  });
+
+  it('does without a policy chain whose models are nowhere at present', () => {
+    const plan = create().plan({ model: 'lost' });
+    expect(plan.policyPlan?.()).toBeUndefined();
   });
 
   it('holds the models of nested chains in order, each once', () => {

@@ -137,7 +137,15 @@ class Router implements ModelRouter {
 
   #policyPlan(names: ModelNames, name: string | undefined): ChainPlan['policyPlan'] {
     if (name === undefined) return undefined;
-    return () => (names.isChain(name) ? this.#chainPlan(names, name) : undefined);
+    return () => {
+      if (name !== 'default' && !names.isChain(name)) return undefined;
+      try {
+        return this.#chainPlan(names, name);
+      } catch {
+        // Its models mean nothing at present: the refusal itself is what the caller has to know.
+        return undefined;
+      }
+    };
   }
 
   #membersOf(names: ModelNames, chain: string): readonly Model[] {

@@ -60,7 +60,7 @@ export function embedOperation(options: EmbedCall): Operation<ServedEmbeddings> 
       const wire = required(model.embeddings);
       const request = wire.toRequest({ value, bytes, model: model.upstreamName });
       const body = await wholeBody(target, request);
-      const answer = wire.fromAnswer({ body, encoding });
+      const answer = wire.fromAnswer({ body, encoding, model: model.ref });
       log.end('ok', answer.usage);
       return {
         ...run.served(model, payer, request.dropped),

@@ -1,6 +1,7 @@
 import type { AssistantMessage, ImagePart, Message, TextPart } from '@moltbot/contracts';
 import type { JsonObject } from '../../caller-request.js';
 import { nestsWithin, readObject } from '../../read-json.js';
+import { isOpenAiSeal } from '../openai-responses/sealed-reasoning.js';
 import { parseExact } from './exact-json.js';
 import { toImage } from './to-image.js';
 import { DEEPEST_JSON } from './to-schema.js';
@@ -100,7 +101,9 @@ class Conversation {
   #toAnswerBlocks(part: AssistantMessage['content'][number], path: string): Block[] {
     switch (part.type) {
       case 'reasoning':
-        if (part.redacted !== undefined) return [{ type: 'redacted_thinking', data: part.redacted }];
+        if (part.redacted !== undefined && !isOpenAiSeal(part.redacted)) {
+          return [{ type: 'redacted_thinking', data: part.redacted }];
+        }
         if (part.signature !== undefined) {
           return [{ type: 'thinking', thinking: part.text, signature: part.signature }];
         }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { ChatRequest, Message } from '@moltbot/contracts';
+import type { ChatRequest, Json, Message } from '@moltbot/contracts';
 import fc from 'fast-check';
 import { chatRequest } from '../../testing/chat-request-arbitrary.js';
 import type { ChatTurn } from '../../wire.js';
@@ -178,6 +178,7 @@ describe('a request to the Messages API', () => {
         { type: 'reasoning', text: 'hm', signature: 'sig' },
         { type: 'reasoning', text: '', redacted: 'enc' },
         { type: 'reasoning', text: 'foreign' },
+        { type: 'reasoning', text: '', redacted: 'openai:rs_1:gAAAA' },
         { type: 'refusal', text: 'No.' },
       ],
     });
@@ -186,7 +187,7 @@ describe('a request to the Messages API', () => {
       { type: 'redacted_thinking', data: 'enc' },
       { type: 'text', text: 'No.' },
     ]);
-    expect(dropped).toEqual(['messages.1.content.2 (reasoning)']);
+    expect(dropped).toEqual(['messages.1.content.2 (reasoning)', 'messages.1.content.3 (reasoning)']);
   });
 
   it('takes images by address, by data URL and by content, and reports what it cannot take', () => {
@@ -277,7 +278,7 @@ describe('a request to the Messages API', () => {
   });
 
   it('asks for a schema in the form that constrains the output, and reports what it cannot ask for', () => {
-    const schema = {
+    const schema: Json = {
       $schema: 'x',
       type: 'object',
       properties: {

@@ -54,19 +54,19 @@ describe('embeddings of Gemini', () => {
   });
 
   it('answers in the dialect of OpenAI, as floats or as base64', () => {
-    const floats = geminiEmbeddingsWire.fromAnswer({ body: ANSWER, encoding: 'float' });
+    const floats = geminiEmbeddingsWire.fromAnswer({ body: ANSWER, encoding: 'float', model: 'gemini-embedding-001' });
     expect(JSON.parse(floats.bytes.toString())).toEqual({
       object: 'list',
       data: [
         { object: 'embedding', index: 0, embedding: [0.5, -1.25] },
         { object: 'embedding', index: 1, embedding: [0, 1] },
       ],
-      model: '',
+      model: 'gemini-embedding-001',
       usage: { prompt_tokens: 12, total_tokens: 12 },
     });
     expect(floats.usage).toEqual({ inputTokens: 12, outputTokens: 0, source: 'provider' });
 
-    const base64 = geminiEmbeddingsWire.fromAnswer({ body: ANSWER, encoding: 'base64' });
+    const base64 = geminiEmbeddingsWire.fromAnswer({ body: ANSWER, encoding: 'base64', model: 'm' });
     const { data } = JSON.parse(base64.bytes.toString()) as {
       readonly data: readonly { readonly embedding: string }[];
     };
@@ -82,6 +82,8 @@ describe('embeddings of Gemini', () => {
     ['{"embeddings":[{}]}', 'not-an-answer'],
     ['{"error":{"code":429,"status":"RESOURCE_EXHAUSTED"}}', 'rate-limited'],
   ])('does not take %p for an answer', (body, kind) => {
-    expect(failureOf(() => geminiEmbeddingsWire.fromAnswer({ body: Buffer.from(body), encoding: 'float' }))).toBe(kind);
+    expect(
+      failureOf(() => geminiEmbeddingsWire.fromAnswer({ body: Buffer.from(body), encoding: 'float', model: 'm' })),
+    ).toBe(kind);
   });
 });

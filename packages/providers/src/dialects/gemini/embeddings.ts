@@ -26,7 +26,7 @@ export const geminiEmbeddingsWire: EmbeddingsWire = {
     };
   },
 
-  fromAnswer({ body, encoding }): { readonly bytes: Buffer; readonly usage: Usage | undefined } {
+  fromAnswer({ body, encoding, model }): { readonly bytes: Buffer; readonly usage: Usage | undefined } {
     const value = parseJson(body.toString('utf8'));
     const error = readErrorObject(value);
     if (error !== undefined) throw toProviderError(error, { status: 200, unknown: 'not-an-answer' });
@@ -40,9 +40,9 @@ export const geminiEmbeddingsWire: EmbeddingsWire = {
       index,
       embedding: encode(readVector(readObject(embedding)?.['values']), encoding),
     }));
-    // The name of the model is the server's to say; the answer holds none. Nor does it always hold a count, which clients demand.
+    // The answer does not always hold a count, which clients demand.
     const bytes = Buffer.from(
-      JSON.stringify({ object: 'list', data, model: '', usage: { prompt_tokens: tokens, total_tokens: tokens } }),
+      JSON.stringify({ object: 'list', data, model, usage: { prompt_tokens: tokens, total_tokens: tokens } }),
     );
     return { bytes, usage };
   },

@@ -137,16 +137,16 @@ describe('embeddings', () => {
       [BASE64, 'base64'],
     ] as const) {
       const given = body(embedding);
-      const { bytes, usage } = openAiEmbeddingsWire.fromAnswer({ body: given, encoding });
+      const { bytes, usage } = openAiEmbeddingsWire.fromAnswer({ body: given, encoding, model: 'm' });
       expect(bytes).toBe(given);
       expect(usage).toMatchObject({ inputTokens: 5, outputTokens: 0 });
     }
   });
 
   it('are encoded anew where the server ignores the encoding', () => {
-    const base64 = openAiEmbeddingsWire.fromAnswer({ body: body(FLOATS), encoding: 'base64' }).bytes;
+    const base64 = openAiEmbeddingsWire.fromAnswer({ body: body(FLOATS), encoding: 'base64', model: 'm' }).bytes;
     expect(JSON.parse(base64.toString())).toEqual(JSON.parse(body(BASE64).toString()));
-    const float = openAiEmbeddingsWire.fromAnswer({ body: body(BASE64), encoding: 'float' }).bytes;
+    const float = openAiEmbeddingsWire.fromAnswer({ body: body(BASE64), encoding: 'float', model: 'm' }).bytes;
     expect(JSON.parse(float.toString())).toEqual(JSON.parse(body(FLOATS).toString()));
   });
 
@@ -158,7 +158,7 @@ describe('embeddings', () => {
     [7],
   ])('are none in %j', (value) => {
     const given = Buffer.from(JSON.stringify(value));
-    const error = thrown(() => openAiEmbeddingsWire.fromAnswer({ body: given, encoding: 'float' }));
+    const error = thrown(() => openAiEmbeddingsWire.fromAnswer({ body: given, encoding: 'float', model: 'm' }));
     expect(error).toMatchObject({ name: 'ProviderError', kind: 'not-an-answer' });
   });
 });

@@ -9,13 +9,14 @@ import type { ChatWire } from '../../wire.js';
 import { openAiChatDoor } from './door.js';
 import { createOpenAiChatWire } from './wire.js';
 
-const openAi = createOpenAiChatWire({ compatible: false, reasoningField: 'reasoning_content' });
-const compatible = createOpenAiChatWire({ compatible: true, reasoningField: 'reasoning_content' });
+const openAi = createOpenAiChatWire({ compatible: false });
+const compatible = createOpenAiChatWire({ compatible: true });
 
 /** What the dialect, or a compatible server, has no word for. */
 const NO_WORD: readonly ChatRequestFeature[] = [
   'images-in-tool-results',
   'tool-errors',
+  'reasoning-parts',
   'reasoning-seals',
   'call-seals',
   'reasoning-budget',

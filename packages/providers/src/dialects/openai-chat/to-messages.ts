@@ -3,8 +3,6 @@ import type { JsonObject } from '../../caller-request.js';
 
 export interface ToMessagesOptions {
   readonly compatible: boolean;
-  /** Where a server wants a model's earlier reasoning back; undefined: it is left out. */
-  readonly reasoningField: 'reasoning_content' | 'reasoning' | undefined;
   /** Gets the names of parts that the API can't take. */
   readonly dropped: string[];
 }
@@ -69,7 +67,6 @@ function toAssistant(message: AssistantMessage, index: number, options: ToMessag
   const said: { readonly type: 'text'; readonly text: string }[] = [];
   const calls: JsonObject[] = [];
   let refusal: string | undefined;
-  let reasoning: string | undefined;
   for (const [at, part] of message.content.entries()) {
     switch (part.type) {
       case 'text':
@@ -84,9 +81,8 @@ function toAssistant(message: AssistantMessage, index: number, options: ToMessag
         calls.push(toToolCall(part));
         break;
       case 'reasoning':
-        if (options.reasoningField === undefined || part.redacted !== undefined) {
-          options.dropped.push(`messages.${index}.content.${at} (reasoning)`);
-        } else reasoning = (reasoning ?? '') + part.text;
+        // Another vendor's thoughts; servers that want their own back get them in bytes that pass as they are.
+        options.dropped.push(`messages.${index}.content.${at} (reasoning)`);
         break;
     }
   }
@@ -96,7 +92,6 @@ function toAssistant(message: AssistantMessage, index: number, options: ToMessag
     role: 'assistant',
     content,
     ...(refusal === undefined ? {} : { refusal }),
-    ...(reasoning === undefined || options.reasoningField === undefined ? {} : { [options.reasoningField]: reasoning }),
     ...(calls.length === 0 ? {} : { tool_calls: calls }),
   };
 }

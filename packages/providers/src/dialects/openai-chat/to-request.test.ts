@@ -13,8 +13,8 @@ function sent(
   request: Partial<ChatRequest>,
   options: Partial<OpenAiChatOptions & Omit<ChatTurn, 'request'>> = {},
 ): { readonly body: Record<string, unknown>; readonly dropped: readonly string[] } {
-  const { compatible = true, reasoningField, ...turn } = options;
-  const wire = createOpenAiChatWire({ compatible, reasoningField });
+  const { compatible = true, ...turn } = options;
+  const wire = createOpenAiChatWire({ compatible });
   const { body, dropped } = wire.toRequest({
     ...TURN,
     ...turn,
@@ -102,7 +102,7 @@ describe('a translated request', () => {
     ]);
   });
 
-  it('gives earlier reasoning back only where the server wants it, and never a seal', () => {
+  it('leaves earlier reasoning out and says so', () => {
     const messages = [
       ...HELLO,
       {
@@ -117,13 +117,6 @@ describe('a translated request', () => {
     const plain = sent({ messages });
     expect((plain.body['messages'] as unknown[])[1]).toEqual({ role: 'assistant', content: 'Hi' });
     expect(plain.dropped).toEqual(['messages.1.content.0 (reasoning)', 'messages.1.content.1 (reasoning)']);
-    const wanted = sent({ messages }, { reasoningField: 'reasoning_content' });
-    expect((wanted.body['messages'] as unknown[])[1]).toEqual({
-      role: 'assistant',
-      content: 'Hi',
-      reasoning_content: 'Hm',
-    });
-    expect(wanted.dropped).toEqual(['messages.1.content.1 (reasoning)']);
   });
 
   it('says a refusal in OpenAI’s own word, and as text elsewhere', () => {

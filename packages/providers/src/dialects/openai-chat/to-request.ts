@@ -11,8 +11,6 @@ export const JSON_HEADERS = { 'content-type': 'application/json' } as const;
 export interface OpenAiChatOptions {
   /** A server that speaks OpenAI's dialect, not OpenAI itself: older field names, fewer words. */
   readonly compatible: boolean;
-  /** Where the server wants a model's earlier reasoning back (DeepSeek: `reasoning_content`, OpenRouter: `reasoning`). */
-  readonly reasoningField?: 'reasoning_content' | 'reasoning' | undefined;
 }
 
 /** OpenAI's own limit. */
@@ -36,7 +34,7 @@ export function toRequest(turn: ChatTurn, options: OpenAiChatOptions): UpstreamR
   const limit = request.maxOutputTokens;
   const body = {
     model: turn.model,
-    messages: toMessages(request.messages, { compatible, reasoningField: options.reasoningField, dropped }),
+    messages: toMessages(request.messages, { compatible, dropped }),
     ...(turn.stream ? { stream: true } : {}),
     ...(turn.stream && turn.streamUsage ? { stream_options: { include_usage: true } } : {}),
     ...toTools(request),

@@ -21,12 +21,12 @@ export function describeEmbeddings(wire: EmbeddingsWire, { send }: Exchanges): v
     const one = await embed({ input: 'Grüße 🌍' });
     expect([one.seen.operation, one.seen.model]).toEqual(['embeddings', MODEL]);
     expect(one.seen.raw.toString('utf8')).toContain('Grüße 🌍');
-    const { bytes } = wire.fromAnswer({ body: one.body, encoding: 'float' });
+    const { bytes } = wire.fromAnswer({ body: one.body, encoding: 'float', model: 'm' });
     const answer = JSON.parse(bytes.toString('utf8')) as EmbeddingsBody;
     expect([answer.object, answer.data.length]).toEqual(['list', 1]);
     const base64 = { input: ['one', 'two'], encoding_format: 'base64' };
     const several = await embed(base64);
-    const encoded = wire.fromAnswer({ body: several.body, encoding: 'base64' });
+    const encoded = wire.fromAnswer({ body: several.body, encoding: 'base64', model: 'm' });
     const { data, usage } = JSON.parse(encoded.bytes.toString('utf8')) as EmbeddingsBody;
     expect(data.map((row) => [row.index, typeof row.embedding])).toEqual([
       [0, 'string'],
@@ -40,7 +40,7 @@ export function describeEmbeddings(wire: EmbeddingsWire, { send }: Exchanges): v
     const value = { model: 'default', input: 'x' };
     const sent = wire.toRequest({ value, bytes: Buffer.from(JSON.stringify(value)), model: MODEL });
     const { body } = await send({ type }, sent);
-    const error = providerError(() => wire.fromAnswer({ body, encoding: 'float' }));
+    const error = providerError(() => wire.fromAnswer({ body, encoding: 'float', model: 'm' }));
     if (type !== 'error-200') expect(error.kind).toBe('not-an-answer');
   });
 }
