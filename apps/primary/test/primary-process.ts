@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { RoleMessage } from '@moltbot/contracts';
@@ -31,6 +31,8 @@ export interface PrimaryOptions {
 
 export function temporaryHome(): { readonly path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), 'moltbot-primary-'));
+  // Root's database runs as another user: in a folder that it can't enter it would live elsewhere, and stay behind.
+  chmodSync(path, 0o755);
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 

@@ -62,11 +62,9 @@ export function readCall(exchange: Exchange, body: unknown): CallerRequest {
   return createCallerRequest({ requestId: exchange.requestId, door: exchange.door, bytes: body });
 }
 
-/** What the caller chose; the fields were checked when the call was read. */
-export function selectionOf(call: CallerRequest): { model?: string; models?: readonly string[] } {
-  // Both may be null, which is as good as absent.
-  const { model, models } = call.value as { model?: string | null; models?: readonly string[] | null };
-  return { ...(typeof model === 'string' && { model }), ...(Array.isArray(models) && { models }) };
+/** What the caller chose. */
+export function selectionOf({ model, models }: CallerRequest): { model?: string; models?: readonly string[] } {
+  return { ...(model !== undefined && { model }), ...(models !== undefined && { models }) };
 }
 
 function answerContext(exchange: Exchange, call: CallerRequest, model: string): AnswerContext {

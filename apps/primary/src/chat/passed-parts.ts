@@ -1,5 +1,11 @@
 import type { StreamPart } from '@moltbot/contracts';
 
+interface Last {
+  readonly type: StreamPart['type'];
+  /** Whether it was a text that is not empty. */
+  readonly spoke: boolean;
+}
+
 /**
  * What a stream that went out as the upstream's own bytes has meant so far, as far as a writer that takes over needs it: which
  * blocks are open, not what they say. Of texts that follow one another only the first is kept, so that a long answer is not
@@ -7,8 +13,8 @@ import type { StreamPart } from '@moltbot/contracts';
  */
 export class PassedParts {
   readonly #parts: StreamPart[] = [];
-  /** Kind of the last kept part of each choice. */
-  readonly #lastKinds: StreamPart['type'][] = [];
+  /** The last kept part of each choice. */
+  readonly #last: Last[] = [];
 
   get parts(): readonly StreamPart[] {
     return this.#parts;
@@ -16,23 +22,12 @@ export class PassedParts {
 
   add(parts: readonly StreamPart[]): void {
     for (const part of parts) {
-      switch (part.type) {
-        case 'text-delta':
-        case 'reasoning-delta':
-        case 'refusal-delta':
-          if (part.text === '' || this.#lastKinds[part.choice] === part.type) continue;
-          this.#lastKinds[part.choice] = part.type;
-          break;
-        case 'tool-call-start':
-        case 'tool-call-delta':
-        case 'reasoning-seal':
-        case 'finish':
-          this.#lastKinds[part.choice] = part.type;
-          break;
-        case 'start':
-        case 'usage':
-        case 'end':
-          break;
+      if ('choice' in part) {
+        const { type, choice } = part;
+        const spoke = 'text' in part && part.text !== '';
+        const last = this.#last[choice];
+        if ('text' in part && last?.type === type && (last.spoke || !spoke)) continue;
+        this.#last[choice] = { type, spoke };
       }
       this.#parts.push(part);
     }
