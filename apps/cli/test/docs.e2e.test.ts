@@ -1,0 +1,128 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseSettings } from '@moltbot/config';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { cleanEnvironment, ROOT, type RunningMoltbot, startMoltbot, temporaryHome } from './moltbot.js';
+
+const PAGES = ['README.md', 'docs/api.md', 'docs/failover.md', 'docs/demo.md', 'docs/cli.md'];
+
+/** What starts servers, installs, or runs the tests themselves is proved elsewhere. Everything that is not here runs. */
+const NOT_RUN: ReadonlySet<string> = new Set([
+  'npx -y pnpm@12 start',
+  'npx -y pnpm@12 test',
+  './moltbot start --host 0.0.0.0',
+]);
+
+interface Example {
+  readonly page: string;
+  readonly line: number;
+  readonly language: string;
+  readonly text: string;
+}
+
+const read = (page: string): string => readFileSync(join(ROOT, page), 'utf8');
+
+function examplesOf(page: string): readonly Example[] {
+  const text = read(page);
+  return [...text.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map((match) => ({
+    page,
+    line: text.slice(0, match.index).split('\n').length,
+    language: match[1] ?? '',
+    text: match[2] ?? '',
+  }));
+}
+
+const home = temporaryHome();
+/** Inside the checkout, so that `import 'openai'` finds the packages of the root. */
+const modules = mkdtempSync(join(ROOT, 'apps/cli/dist/examples-'));
+let server: RunningMoltbot;
+
+beforeAll(async () => {
+  server = await startMoltbot({ home: home.path, args: ['--no-worker'] });
+});
+afterAll(async () => {
+  await server.end();
+  home.remove();
+  rmSync(modules, { recursive: true, force: true });
+});
+
+async function runProgram(program: string, args: readonly string[]) {
+  const env = cleanEnvironment({ home: home.path });
+  const child = spawn(program, args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  child.stdout.on('data', (text: Buffer) => (output += text.toString()));
+  child.stderr.on('data', (text: Buffer) => (output += text.toString()));
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, output };
+}
+
+/** As a reader would, but at this test's port. @returns what it printed */
+async function runExample({ language, text }: Example): Promise<string> {
+  const here = text.replaceAll('http://127.0.0.1:8080', server.url);
+  switch (language) {
+    case 'sh': {
+      // A comment, and what the list above names, is not run; the rest of the block is.
+      const lines = here.split('\n').filter((line) => !NOT_RUN.has(line.replace(/#.*$/, '').trim()));
+      const { code, output } = await runProgram('sh', ['-eu', '-c', lines.join('\n')]);
+      expect({ code, output }).toEqual({ code: 0, output });
+      return output;
+    }
+    case 'js': {
+      const file = join(modules, 'example.mjs');
+      writeFileSync(file, here);
+      const { code, output } = await runProgram(process.execPath, [file]);
+      expect({ code, output }).toEqual({ code: 0, output });
+      return output;
+    }
+    case 'json':
+      return JSON.stringify(JSON.parse(here));
+    case 'yaml':
+      expect(parseSettings({ text: here, file: 'config.yml' }).settings.models.primary).not.toBe('');
+      return here;
+    default:
+      throw new Error(`no way to prove an example in \`${language}\``);
+  }
+}
+
+const examples = PAGES.flatMap(examplesOf);
+
+describe('every example of the documentation', () => {
+  it.each(examples.map((example) => [`${example.page}:${example.line}`, example] as const))(
+    '%s does what it shows',
+    async (_place, example) => {
+      const output = await runExample(example);
+      expect(output).not.toContain('"error"');
+      // Who asks the demo hears that it is one.
+      if (/chat "|chat\/completions|chat\.completions|messages\.create/.test(example.text)) {
+        expect(output).toContain('[SIMULATED]');
+      }
+    },
+  );
+
+  it('is found: there are examples of each kind', () => {
+    expect(new Set(examples.map(({ language }) => language))).toEqual(new Set(['sh', 'js', 'json', 'yaml']));
+    expect(examples.some(({ text }) => text.includes('curl'))).toBe(true);
+  });
+});
+
+describe('the Chinese README', () => {
+  const withoutComments = (text: string): string => text.replace(/\s+#.*$/gm, '');
+  const headings = (page: string): readonly number[] =>
+    [
+      ...read(page)
+        .replace(/^```[\s\S]*?^```$/gm, '')
+        .matchAll(/^(#+) /gm),
+    ].map(([, marks]) => marks?.length ?? 0);
+
+  it('has the same examples as the English one', () => {
+    const blocks = (page: string) =>
+      examplesOf(page).map(({ language, text }) => ({ language, text: withoutComments(text) }));
+    expect(blocks('README.zh-CN.md')).toEqual(blocks('README.md'));
+  });
+
+  it('has the same headings', () => {
+    expect(headings('README.zh-CN.md')).toEqual(headings('README.md'));
+  });
+});
