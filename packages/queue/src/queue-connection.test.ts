@@ -15,10 +15,22 @@ describe('where the queue lives', () => {
 
   it('may be the folder of a PostgreSQL socket', () => {
     const parts = { host: '/run/moltbot', port: 5432, database: 'moltbot', user: 'moltbot' };
-    expect(toQueueTarget(parts)).toEqual({ kind: 'postgres', config: parts });
+    const options = '-c synchronous_commit=on';
+    expect(toQueueTarget(parts)).toEqual({ kind: 'postgres', config: { ...parts, options } });
     expect(toQueueTarget({ ...parts, password: new Secret('word') })).toEqual({
       kind: 'postgres',
-      config: { ...parts, password: 'word' },
+      config: { ...parts, password: 'word', options },
+    });
+  });
+
+  it('may be a PostgreSQL URL with options for the session', () => {
+    const url = 'postgres://u:p@h.test/db?sslmode=require&options=-c%20statement_timeout%3D5s';
+    expect(toQueueTarget({ url })).toEqual({
+      kind: 'postgres',
+      config: {
+        connectionString: 'postgres://u:p@h.test/db?sslmode=require',
+        options: '-c statement_timeout=5s',
+      },
     });
   });
 

@@ -22,6 +22,8 @@ export interface PostgresTarget {
     readonly database?: string;
     readonly user?: string;
     readonly password?: string;
+    /** For the session, as `postgres -c`. */
+    readonly options?: string;
   };
 }
 
@@ -36,7 +38,12 @@ export function toQueueTarget(connection: QueueConnection): RedisTarget | Postgr
     const { password, ...rest } = connection;
     return {
       kind: 'postgres',
-      config: { ...rest, ...(password === undefined ? {} : { password: password.reveal() }) },
+      config: {
+        ...rest,
+        ...(password === undefined ? {} : { password: password.reveal() }),
+        // The embedded server answers before it has written; a job that was accepted has to outlive its end.
+        options: '-c synchronous_commit=on',
+      },
     };
   }
   const url = typeof connection.url === 'string' ? connection.url : connection.url.reveal();
@@ -48,10 +55,19 @@ export function toQueueTarget(connection: QueueConnection): RedisTarget | Postgr
       return { kind: 'redis', url };
     case 'postgres':
     case 'postgresql':
-      return { kind: 'postgres', config: { connectionString: url } };
+      return { kind: 'postgres', config: fromPostgresUrl(url) };
     default:
   }
   throw new MoltbotError('config_invalid', '`queue.url`: expected a redis://, rediss:// or postgres:// URL', {
     param: 'queue.url',
   });
+}
+
+/** BullMQ chooses its schema by `options`, and pg lets those of the URL win: handed over beside it, both count. */
+function fromPostgresUrl(url: string): PostgresTarget['config'] {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  const options = parsed?.searchParams.get('options') ?? '';
+  if (parsed === undefined || options === '') return { connectionString: url };
+  parsed.searchParams.delete('options');
+  return { connectionString: parsed.href, options };
 }

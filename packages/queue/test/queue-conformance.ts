@@ -370,7 +370,8 @@ async function until(queues: Queues, id: string, reached: (job: JobSnapshot) => 
   }
 }
 
-async function eventually<T>(call: () => Promise<T>): Promise<T> {
+/** Calls until it succeeds. */
+export async function eventually<T>(call: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
     try {
