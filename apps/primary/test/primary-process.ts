@@ -14,6 +14,8 @@ export interface PrimaryProcess {
   readonly opsUrl: string;
   /** All it wrote to stdout and stderr. */
   output(): string;
+  /** The exit code, once it has ended by itself; null after a signal that it did not catch. */
+  ended(): Promise<number | null>;
   /** SIGTERM, then the exit code. */
   stop(): Promise<number | null>;
   /** SIGKILL. */
@@ -36,17 +38,22 @@ export function temporaryHome(): { readonly path: string; remove(): void } {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
+/** Free ports, and no look around for other servers. */
+export function writeConfig(home: string, config: Record<string, unknown>): void {
+  const server = { port: 0, metrics_port: 0, ...(config['server'] as object | undefined) };
+  writeFileSync(join(home, 'config.yml'), JSON.stringify({ ...config, server, discovery: { local_servers: false } }));
+}
+
+export function writeAuth(home: string, auth: Record<string, unknown>): void {
+  writeFileSync(join(home, 'auth.json'), JSON.stringify(auth), { mode: 0o600 });
+}
+
 /** The built primary as users run it: a process of its own, ports chosen by the system, the embedded database. */
 export async function startPrimary(options: PrimaryOptions = {}): Promise<PrimaryProcess> {
   const own = options.home === undefined ? temporaryHome() : undefined;
   const home = options.home ?? (own as { path: string }).path;
-  const config = {
-    ...options.config,
-    server: { port: 0, metrics_port: 0, ...(options.config?.['server'] as object | undefined) },
-    discovery: { local_servers: false },
-  };
-  writeFileSync(join(home, 'config.yml'), JSON.stringify(config));
-  if (options.auth !== undefined) writeFileSync(join(home, 'auth.json'), JSON.stringify(options.auth), { mode: 0o600 });
+  writeConfig(home, options.config ?? {});
+  if (options.auth !== undefined) writeAuth(home, options.auth);
   const child = fork(ENTRY, [...(options.args ?? [])], {
     env: { ...process.env, MOLTBOT_HOME: home },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -77,6 +84,11 @@ export async function startPrimary(options: PrimaryOptions = {}): Promise<Primar
     url: `http://127.0.0.1:${port}`,
     opsUrl: `http://127.0.0.1:${metricsPort}`,
     output: () => output,
+    async ended() {
+      await exited;
+      cleanUp();
+      return child.exitCode;
+    },
     async stop() {
       if (child.exitCode === null && child.signalCode === null) {
         child.kill('SIGTERM');
