@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseSettings } from '@moltbot/config';
+import { parseAuthFile, parseSettings } from '@moltbot/config';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { cleanEnvironment, ROOT, type RunningMoltbot, startMoltbot, temporaryHome } from './moltbot.js';
 
@@ -77,7 +77,9 @@ async function runExample({ language, text }: Example): Promise<string> {
       return output;
     }
     case 'json':
-      return JSON.stringify(JSON.parse(here));
+      // The only file of ours that is JSON.
+      expect(parseAuthFile({ text: here, file: 'auth.json' })).not.toEqual([]);
+      return here;
     case 'yaml':
       expect(parseSettings({ text: here, file: 'config.yml' }).settings.models.primary).not.toBe('');
       return here;
@@ -100,6 +102,13 @@ describe('every example of the documentation', () => {
       }
     },
   );
+
+  it('runs, unless it is named here: no name is left over', () => {
+    const lines = new Set(
+      examples.flatMap(({ text }) => text.split('\n').map((line) => line.replace(/#.*$/, '').trim())),
+    );
+    expect([...NOT_RUN].filter((line) => !lines.has(line))).toEqual([]);
+  });
 
   it('is found: there are examples of each kind', () => {
     expect(new Set(examples.map(({ language }) => language))).toEqual(new Set(['sh', 'js', 'json', 'yaml']));

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -127,6 +127,19 @@ export function runs(pid: number): boolean {
   }
   if (!existsSync(`/proc/${pid}/stat`)) return process.platform !== 'linux';
   return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+}
+
+/** The children of a process with their command lines. */
+export function childProcesses(parent: number): readonly { readonly pid: number; readonly line: string }[] {
+  if (process.platform === 'linux') {
+    const pids = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').trim().split(' ').map(Number);
+    return pids.map((pid) => ({ pid, line: readFileSync(`/proc/${pid}/cmdline`, 'utf8') }));
+  }
+  const lines = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' }).split('\n');
+  const rows = lines.map((line) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line) ?? []);
+  return rows
+    .filter(([, , owner]) => Number(owner) === parent)
+    .map(([, pid, , line = '']) => ({ pid: Number(pid), line }));
 }
 
 /** Resolves when it holds; a test's own time limit ends the wait. */

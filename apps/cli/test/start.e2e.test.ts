@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import {
+  childProcesses,
   eventually,
   moltbot,
   type RunningMoltbot,
@@ -30,13 +30,11 @@ afterAll(() => {
 /** The processes that the command started, by what they run. */
 async function childrenOf(running: RunningMoltbot): Promise<{ primary: number; worker: number; database: number }> {
   await running.said(/worker ready/);
-  const { pid } = running.child;
   const found = { primary: 0, worker: 0, database: 0 };
-  for (const child of readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')) {
-    const line = readFileSync(`/proc/${child}/cmdline`, 'utf8');
+  for (const { pid, line } of childProcesses(running.child.pid ?? 0)) {
     const role = line.includes('primary/dist') ? 'primary' : line.includes('worker/dist') ? 'worker' : 'database';
-    found[role] = Number(child);
-    pids.add(Number(child));
+    found[role] = pid;
+    pids.add(pid);
   }
   return found;
 }
@@ -161,6 +159,11 @@ describe('a start that is refused', () => {
       expect(refused.stderr).toContain(`Port ${port} is taken. Choose another with \`--port N\``);
       const role = await moltbot(['primary', '--port', String(port)], { home: home.path });
       expect(role.code).toBe(4);
+      // The worker's port: chat goes on without it.
+      const env = { MOLTBOT_WORKER_METRICS_PORT: String(port) };
+      server = await startMoltbot({ home: home.path, env });
+      await server.said(/the worker did not start, see above; trying again in 30 s/);
+      expect((await fetch(`${server.url}/ready`)).status).toBe(200);
     } finally {
       holder.close();
     }

@@ -72,6 +72,8 @@ export async function runSession(options: {
   } finally {
     terminal.close();
     process.off('SIGINT', interrupt);
+    // The shell's prompt stands on a line of its own.
+    if (typed) output.line();
   }
   return exit;
 }
