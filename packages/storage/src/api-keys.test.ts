@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { createTestDatabase, type TestDatabase } from './__fixtures__/test-database.js';
 import { type ApiKeyStore, createApiKeyStore } from './api-keys.js';
 import { type Database, openDatabase } from './database.js';
@@ -104,6 +104,26 @@ describe('the API keys', () => {
     now += 60_000;
     await keys.flush();
     expect((await keys.list())[0]?.lastUsedAt).toBe(now);
+  });
+
+  it('look at the clock once a second for a key that is used without pause', () => {
+    jest.useFakeTimers({ now: 0 });
+    try {
+      const looks: number[] = [];
+      const clock = (): number => {
+        looks.push(Date.now());
+        return Date.now();
+      };
+      const store = createApiKeyStore({ db, clock, touchIntervalMs: 60_000 });
+      for (let ms = 0; ms < 3_000; ms += 1) {
+        store.touch('key_1');
+        store.touch('key_2');
+        jest.advanceTimersByTime(1);
+      }
+      expect(looks).toEqual([0, 0, 1_000, 1_000, 2_000, 2_000]);
+    } finally {
+      jest.useRealTimers();
+    }
   });
 
   it('write the last use when they are closed', async () => {

@@ -68,6 +68,9 @@ const TOUCH = {
     where api_keys.id = used.id and (last_used_at is null or last_used_at < to_timestamp(used.at / 1000))`,
 };
 
+/** Within this a key's uses are one: every request of a busy caller comes by here. */
+const NOTE_EVERY_MS = 1_000;
+
 const ID = /^key_[0-9a-f]{12}$/;
 
 export function createApiKeyStore(options: ApiKeyStoreOptions): ApiKeyStore {
@@ -77,6 +80,8 @@ export function createApiKeyStore(options: ApiKeyStoreOptions): ApiKeyStore {
   const touchIntervalMs = options.touchIntervalMs ?? 10_000;
   const onError = options.onError ?? (() => {});
   const touched = new Map<string, number>();
+  const noted = new Set<string>();
+  let noting: NodeJS.Timeout | undefined;
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
 
@@ -86,6 +91,7 @@ export function createApiKeyStore(options: ApiKeyStoreOptions): ApiKeyStore {
     if (touched.size === 0) return;
     const batch = [...touched];
     touched.clear();
+    noted.clear();
     try {
       await db.run(TOUCH, [batch.map(([id]) => id), batch.map(([, at]) => at)]);
     } catch (error) {
@@ -177,6 +183,12 @@ export function createApiKeyStore(options: ApiKeyStoreOptions): ApiKeyStore {
     },
 
     touch(id) {
+      if (noted.has(id)) return;
+      noted.add(id);
+      noting ??= setTimeout(() => {
+        noted.clear();
+        noting = undefined;
+      }, NOTE_EVERY_MS).unref();
       touched.set(id, clock());
       arm();
     },
@@ -185,6 +197,7 @@ export function createApiKeyStore(options: ApiKeyStoreOptions): ApiKeyStore {
       closed = true;
       await flush();
       clearTimeout(timer);
+      clearTimeout(noting);
     },
   };
 }
