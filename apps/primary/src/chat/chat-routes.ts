@@ -128,10 +128,15 @@ export function answerError(options: {
 }): void {
   const { request, reply, core } = options;
   const { exchange } = request;
-  const error = exchange.causeOf(toRequestError(options.error, request));
+  const thrown = toRequestError(options.error, request);
+  const error = exchange.causeOf(thrown);
   if (error.code === 'internal_error') core.reportFault(exchange.requestId, error);
   const cancelled = error.code === 'client_closed';
-  exchange.end({ outcome: cancelled ? 'cancelled' : 'failed', errorCode: error.code, attempts: error.attempts.length });
+  exchange.end({
+    outcome: cancelled ? 'cancelled' : 'failed',
+    errorCode: error.code,
+    attempts: thrown.attempts.length,
+  });
   // What still runs upstream for it has no reader.
   exchange.cancel();
   if (reply.raw.headersSent || reply.raw.destroyed) {

@@ -136,8 +136,8 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
       telemetry.requestEnded(record);
       if (record.apiKeyId !== undefined) storage.apiKeys.touch(record.apiKeyId);
       // A list of models is no use of a model, nor is a request that was refused at the door: they are counted, not accounted.
-      const { operation, errorCode } = record;
-      if (isDenial(errorCode)) return;
+      if (isDenial(record)) return;
+      const { operation } = record;
       if (operation === 'chat' || operation === 'embeddings') storage.usage.recordRequest(record);
     },
     reportFault: (requestId, error) => telemetry.fault(requestId, error),

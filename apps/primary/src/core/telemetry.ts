@@ -14,8 +14,9 @@ const DENIALS: ReadonlySet<string> = new Set([
   'shutting_down',
 ]);
 
-export function isDenial(errorCode: string | undefined): boolean {
-  return errorCode !== undefined && DENIALS.has(errorCode);
+/** Whether the request was turned away at the door: it never got as far as a chain. */
+export function isDenial({ chain, errorCode }: Pick<RequestRecord, 'chain' | 'errorCode'>): boolean {
+  return chain === '' && errorCode !== undefined && DENIALS.has(errorCode);
 }
 
 const BREAKER_LEVELS = { closed: 0, 'half-open': 1, open: 2 } as const;
@@ -54,7 +55,7 @@ export function createTelemetry(options: { readonly logger: Logger; readonly met
         record.durationMs / 1_000,
       );
       if (record.stream) metrics.streamOutcomes.inc({ outcome });
-      const denied = isDenial(errorCode);
+      const denied = isDenial(record);
       if (errorCode !== undefined && denied) metrics.accessDenied.inc({ reason: errorCode });
       if (record.usage !== undefined && record.servedBy !== undefined) countUsage(metrics, record, record.servedBy);
       // Refusals at the door are counted: a line for each would let strangers fill the log.
