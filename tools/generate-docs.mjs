@@ -16,18 +16,32 @@ const { commandReferenceMarkdown } = await import(join(root, 'apps/cli/dist/comm
 const { version } = JSON.parse(readFileSync(join(root, 'apps/primary/package.json'), 'utf8'));
 
 const table = (head, rows) =>
-  [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.map((cell) => String(cell).replaceAll('|', '\\|')).join(' | ')} |`).join('\n');
+  [head, head.map(() => '---'), ...rows]
+    .map((cells) => `| ${cells.map((cell) => String(cell).replaceAll('|', '\\|')).join(' | ')} |`)
+    .join('\n');
 
 const errors = () =>
   table(
     ['code', 'HTTP', 'retry helps', 'what it means', 'what to do'],
-    Object.entries(ERRORS).map(([code, row]) => [`\`${code}\``, row.http, row.retryable ? 'yes' : 'no', row.title, row.action]),
+    Object.entries(ERRORS).map(([code, row]) => [
+      `\`${code}\``,
+      row.http,
+      row.retryable ? 'yes' : 'no',
+      row.title,
+      row.action,
+    ]),
   );
 
 const jobs = () =>
   table(
     ['job', 'queue', 'attempts', 'first wait', 'time limit'],
-    Object.entries(JOBS).map(([name, row]) => [`\`${name}\``, `\`${row.queue}\``, row.attempts, `${row.backoffMs} ms`, `${row.timeoutMs / 1000} s`]),
+    Object.entries(JOBS).map(([name, row]) => [
+      `\`${name}\``,
+      `\`${row.queue}\``,
+      row.attempts,
+      `${row.backoffMs} ms`,
+      `${row.timeoutMs / 1000} s`,
+    ]),
   );
 
 const PARTS = [

@@ -17,9 +17,18 @@ export const RULES = {
   'packages/queue': { values: ['contracts'], types: ['config'] },
   'packages/providers': { values: ['contracts'], types: ['config', 'auth', 'state'] },
   'packages/storage': { values: ['contracts'], types: ['config', 'auth'] },
-  'apps/primary': { values: ['contracts', 'observability', 'state', 'config', 'auth', 'queue', 'providers', 'storage'], types: [] },
-  'apps/worker': { values: ['contracts', 'observability', 'state', 'config', 'auth', 'queue', 'providers', 'storage'], types: [] },
-  'apps/cli': { values: ['contracts', 'observability', 'state', 'config', 'auth', 'queue', 'providers', 'storage'], types: [] },
+  'apps/primary': {
+    values: ['contracts', 'observability', 'state', 'config', 'auth', 'queue', 'providers', 'storage'],
+    types: [],
+  },
+  'apps/worker': {
+    values: ['contracts', 'observability', 'state', 'config', 'auth', 'queue', 'providers', 'storage'],
+    types: [],
+  },
+  'apps/cli': {
+    values: ['contracts', 'observability', 'state', 'config', 'auth', 'queue', 'providers', 'storage'],
+    types: [],
+  },
 };
 
 /** Libraries that belong to some folders only. */

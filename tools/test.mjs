@@ -66,7 +66,10 @@ finish();
 
 function finish() {
   if (failed === 0) console.log('All good. Next: npx -y pnpm@12 start');
-  else console.log('Something failed: the first FAILED or ● above says what. One suite alone: npx -y pnpm@12 test packages/config');
+  else
+    console.log(
+      'Something failed: the first FAILED or ● above says what. One suite alone: npx -y pnpm@12 test packages/config',
+    );
   console.log(`${passed} passed, ${failed} failed`);
   process.exit(failed === 0 ? 0 : 1);
 }

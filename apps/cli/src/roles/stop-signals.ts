@@ -9,7 +9,10 @@ export interface StopSignals {
   close(): void;
 }
 
-/** Turns SIGINT, SIGTERM and SIGHUP (the terminal is gone) into "stop" and "stop at once". */
+/**
+ * Turns SIGINT, SIGTERM, SIGHUP (the terminal is gone) and the end of a script that started us (its channel closes) into "stop"
+ * and "stop at once".
+ */
 export function listenForStop(
   options: { readonly now?: () => number; readonly source?: NodeJS.EventEmitter } = {},
 ): StopSignals {
@@ -25,7 +28,7 @@ export function listenForStop(
       forced.abort();
     }
   };
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'disconnect'] as const;
   for (const signal of signals) source.on(signal, onSignal);
   return {
     asked: asked.signal,
