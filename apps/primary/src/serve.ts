@@ -84,6 +84,9 @@ export async function serve(options: { readonly argv: readonly string[] }): Prom
     // No route of ours wants a body parsed, least of all a path that nobody serves.
     adapter.getInstance().removeAllContentTypeParsers();
     await registerChatRoutes(adapter.getInstance(), core);
+    // Node would bid every caller that asks first to go on; a route does so once the caller is let in.
+    const server = parts.app.getHttpServer();
+    server.on('checkContinue', (request, response) => server.emit('request', request, response));
     await listen(parts.app, settings.server);
     parts.ops = await startOps({ core, metrics, server: settings.server });
     const address = parts.app.getHttpServer().address() as { readonly port: number };

@@ -174,6 +174,32 @@ describe('access by API keys', () => {
     await once(client.socket, 'data');
     expect(client.received()).toMatch(/^HTTP\/1\.1 401 [^]*connection: close[^]*authentication_error/i);
     client.socket.destroy();
+    // One that asks first is not even bidden to send it.
+    for (const [key, expected] of [
+      ['wrong', /^HTTP\/1\.1 401 /],
+      [keys['caller'], /^HTTP\/1\.1 100 Continue\r\n\r\n$/],
+    ] as const) {
+      const asking = await rawClient(primary.url);
+      const body = JSON.stringify(good);
+      asking.socket.write(
+        postHead(
+          '/v1/messages',
+          `x-api-key: ${key}`,
+          'expect: 100-continue',
+          'connection: close',
+          `content-length: ${body.length}`,
+        ),
+      );
+      await once(asking.socket, 'data');
+      expect(asking.received()).toMatch(expected);
+      if (key === 'wrong') {
+        asking.socket.destroy();
+        continue;
+      }
+      asking.socket.write(body);
+      await asking.closed();
+      expect(asking.received()).toContain('HTTP/1.1 200 OK');
+    }
     // One that sends it all nevertheless gets to read the answer, not a reset.
     for (let tries = 0; tries < 5; tries += 1) {
       const answer = await fetch(`${primary.url}/v1/messages`, {

@@ -43,11 +43,16 @@ export async function registerChatRoutes(fastify: FastifyInstance, core: Core): 
         onEnd: (record) => core.requestEnded(exchange, record),
       });
       request.exchange = exchange;
+      const admit = (): void => {
+        // RFC 9110 section 10.1.1: a caller that asks first sends its body only now.
+        if (request.headers.expect !== undefined) reply.raw.writeContinue();
+        done();
+      };
       try {
         core.requestBegan(exchange);
         const identity = core.access.check(request.headers);
         if (identity instanceof Promise) {
-          void admitLater({ exchange, identity, done });
+          void admitLater({ exchange, identity, admit, done });
           return;
         }
         exchange.identity = identity;
@@ -55,7 +60,7 @@ export async function registerChatRoutes(fastify: FastifyInstance, core: Core): 
         done(toMoltbotError(error));
         return;
       }
-      done();
+      admit();
     });
 
     scope.setErrorHandler((error, request, reply) => {
@@ -99,16 +104,17 @@ export async function registerChatRoutes(fastify: FastifyInstance, core: Core): 
 async function admitLater(options: {
   readonly exchange: Exchange;
   readonly identity: Promise<Identity | undefined>;
-  readonly done: (error?: Error) => void;
+  readonly admit: () => void;
+  readonly done: (error: Error) => void;
 }): Promise<void> {
-  const { exchange, identity, done } = options;
+  const { exchange, identity, admit, done } = options;
   try {
     exchange.identity = await identity;
   } catch (error) {
     done(toMoltbotError(error));
     return;
   }
-  done();
+  admit();
 }
 
 /** `/v1/models` belongs to both vendors: the version header tells whose client asks. */
