@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type JobSnapshot, openQueues, type Queues } from '@moltbot/queue';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '@moltbot/storage';
 import { once } from 'node:events';
-import { access, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { access, chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,6 +19,8 @@ let workers: WorkerProcess[] = [];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'moltbot-worker-'));
+  // Root's database runs as another user, who has to pass through.
+  await chmod(folder, 0o755);
   home = join(folder, 'home');
   await mkdir(home);
   database = await startEmbeddedPostgres({ dataDirectory: join(home, 'data', 'postgres') });
