@@ -1,8 +1,10 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import type { MoltbotError } from '@moltbot/contracts';
+import fc from 'fast-check';
 import { createCallerRequest, type CallerRequest } from './caller-request.js';
 import { anthropicMessagesDoor } from './dialects/anthropic-messages/door.js';
 import { openAiChatDoor } from './dialects/openai-chat/door.js';
+import { createOpenAiChatWire } from './dialects/openai-chat/wire.js';
 
 const MESSAGES = [{ role: 'user', content: 'Grüße' }];
 
@@ -77,6 +79,75 @@ describe('a caller’s request', () => {
     ['messages.1.role', { messages: [...MESSAGES, { content: 'x' }] }],
   ])('is refused at %s', (param, body) => {
     expect(refused(body)).toMatchObject({ code: 'invalid_request', param: param === 'undefined' ? undefined : param });
+  });
+
+  it('reads a long body without parsing it, as long as nobody asks for words', () => {
+    const long = `${JSON.stringify({ model: 'a:b', stream: true, models: ['c:d'], messages: MESSAGES })}${' '.repeat(5_000)}`;
+    const parse = jest.spyOn(JSON, 'parse');
+    try {
+      const call = read(long);
+      expect(call).toMatchObject({ model: 'a:b', models: ['c:d'], stream: true, streamOptions: undefined });
+      expect(parse.mock.calls.map(([text]) => text)).toEqual(['"a:b"', 'true', '["c:d"]']);
+      expect(call.value).toEqual(JSON.parse(long));
+      expect(call.value).toBe(call.value);
+    } finally {
+      parse.mockRestore();
+    }
+  });
+
+  it('reads a long body as it reads a short one, and passes it on the same, whatever keys it brings', () => {
+    const key = fc.constantFrom(
+      'model',
+      'models',
+      'stream',
+      'stream_options',
+      'messages',
+      'Model',
+      'MODELS',
+      'ſtream',
+      'n',
+      '__proto__',
+    );
+    const value = fc.oneof(
+      {
+        weight: 4,
+        arbitrary: fc.constantFrom<unknown>('a:b', null, true, ['c', 'd:e'], { include_usage: true }, MESSAGES),
+      },
+      { weight: 1, arbitrary: fc.constantFrom<unknown>('', false, 7, [], [1], {}, [{ role: 1 }], [{}], '"model":"x"') },
+    );
+    const member = fc.tuple(key, value, fc.boolean(), fc.constantFrom('', ' ', '\n\t'));
+    const body = fc.array(member, { maxLength: 8 }).map((members) => {
+      const texts = members.map(([name, json, escapes, space]) => {
+        const quoted = escapes
+          ? `"\\u${name.charCodeAt(0).toString(16).padStart(4, '0')}${name.slice(1)}"`
+          : `"${name}"`;
+        return `${space}${quoted}${space}:${space}${JSON.stringify(json)}${space}`;
+      });
+      return `{${texts.join(',')}}`;
+    });
+    const wire = createOpenAiChatWire({ compatible: true });
+    const result = (text: string): unknown => {
+      try {
+        const call = read(text);
+        const { model, models, stream, streamOptions, wantsStreamUsage } = call;
+        const passed = [true, false].map((asStream) =>
+          wire
+            .passRequest(call, { model: 'ours', stream: asStream, streamUsage: true, defaultMaxOutputTokens: 1 })
+            .body.toString()
+            .trimEnd(),
+        );
+        return { model, models, stream, streamOptions, wantsStreamUsage, passed, value: call.value };
+      } catch (error) {
+        const { code, message, param } = error as MoltbotError;
+        return { code, message, param };
+      }
+    };
+    fc.assert(
+      fc.property(body, (text) => {
+        expect(result(text + ' '.repeat(5_000))).toEqual(result(text));
+      }),
+      { numRuns: 2_000 },
+    );
   });
 
   it('takes null for nothing, and nesting of any depth', () => {

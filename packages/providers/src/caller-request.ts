@@ -3,6 +3,9 @@ import { type ChatRequest, type Dialect, MoltbotError } from '@moltbot/contracts
 import type { DialectDoor } from './dialect-door.js';
 import { jsonErrorPosition } from './json-error-position.js';
 import type { JsonObject } from './json-object.js';
+import { type ScannedMember, scanJsonObject } from './json-scan/scan-json-object.js';
+import type { JsonMember } from './json-splice.js';
+import { readObject } from './read-json.js';
 import { refuse } from './request-fields.js';
 
 export type { JsonObject } from './json-object.js';
@@ -16,9 +19,15 @@ export interface CallerRequest {
   readonly dialect: Dialect;
   /** The body as it came: valid UTF-8, one valid JSON object. */
   readonly bytes: Buffer;
-  /** The parsed body. */
+  /** Where the top-level members of `bytes` stand, as far as they had to be found: for `spliceTopLevel`. */
+  readonly members?: readonly JsonMember[] | undefined;
+  /** The whole body. A long one is parsed at the first use: nothing that merely passes a request on looks here. */
   readonly value: JsonObject;
+  readonly model: string | undefined;
+  readonly models: readonly string[] | undefined;
   readonly stream: boolean;
+  /** OpenAI chat's `stream_options`, where it is an object. */
+  readonly streamOptions: JsonObject | undefined;
   /** Whether the caller wants token counts at the end of a stream (always true outside `openai-chat`). */
   readonly wantsStreamUsage: boolean;
   /** Estimated input tokens (bytes / 4): for choosing a model with room only. */
@@ -35,6 +44,9 @@ const MOST_MODELS = 32;
 const LONGEST_MODEL = 321;
 /** Roughly what a token of English takes; only for choosing a model with room. */
 const BYTES_PER_TOKEN = 4;
+/** From here on a scan and the few values that choose the way cost less than all values. */
+const SHORTEST_SCANNED = 4_096;
+const OPEN_BRACKET = 0x5b;
 
 /**
  * Reads a caller's body once: UTF-8, JSON, and the few fields that choose the way. The rest is the business of whoever
@@ -46,23 +58,49 @@ export function createCallerRequest(options: {
   readonly door: DialectDoor;
   readonly bytes: Buffer;
 }): CallerRequest {
-  const { requestId, door, bytes } = options;
-  const value = readJsonObject(bytes);
-  checkHotFields(value);
-  let request: ChatRequest | undefined;
-  return {
-    requestId,
-    dialect: door.dialect,
-    bytes,
-    value,
-    stream: value['stream'] === true,
-    wantsStreamUsage: door.dialect !== 'openai-chat' || asksForUsage(value['stream_options']),
-    estimatedInputTokens: Math.ceil(bytes.length / BYTES_PER_TOKEN),
-    request() {
-      request ??= door.fromRequest(value);
-      return request;
-    },
-  };
+  return new ReadRequest(options);
+}
+
+class ReadRequest implements CallerRequest {
+  readonly requestId: string;
+  readonly dialect: Dialect;
+  readonly bytes: Buffer;
+  readonly members: readonly ScannedMember[] | undefined;
+  readonly model: string | undefined;
+  readonly models: readonly string[] | undefined;
+  readonly stream: boolean;
+  readonly streamOptions: JsonObject | undefined;
+  readonly wantsStreamUsage: boolean;
+  readonly estimatedInputTokens: number;
+  readonly #door: DialectDoor;
+  #value: JsonObject | undefined;
+  #request: ChatRequest | undefined;
+
+  constructor({ requestId, door, bytes }: Parameters<typeof createCallerRequest>[0]) {
+    this.requestId = requestId;
+    this.dialect = door.dialect;
+    this.bytes = bytes;
+    this.#door = door;
+    this.members = bytes.length < SHORTEST_SCANNED ? undefined : scanJsonObject(bytes);
+    const hot = this.members === undefined ? this.value : readHot(bytes, this.members);
+    this.model = readModel(hot['model'], 'model');
+    this.models = readModels(hot['models']);
+    this.stream = readStream(hot['stream']);
+    if (this.members === undefined || !hasMessages(bytes, this.members)) checkMessages(this.value['messages']);
+    this.streamOptions = readObject(hot['stream_options']);
+    this.wantsStreamUsage = door.dialect !== 'openai-chat' || this.streamOptions?.['include_usage'] === true;
+    this.estimatedInputTokens = Math.ceil(bytes.length / BYTES_PER_TOKEN);
+  }
+
+  get value(): JsonObject {
+    this.#value ??= readJsonObject(this.bytes);
+    return this.#value;
+  }
+
+  request(): ChatRequest {
+    this.#request ??= this.#door.fromRequest(this.value);
+    return this.#request;
+  }
 }
 
 /** @throws MoltbotError `invalid_json` for bytes that are no UTF-8 or no JSON, `invalid_request` for JSON that is no object */
@@ -87,16 +125,25 @@ function parse(bytes: Buffer): unknown {
   }
 }
 
-function checkHotFields(value: JsonObject): void {
-  const { model, models, stream, messages } = value;
-  if (model !== undefined && model !== null) checkModel(model, 'model');
-  if (models !== undefined && models !== null) {
-    if (!Array.isArray(models) || models.length === 0 || models.length > MOST_MODELS) {
-      throw refuse('models', `a list of 1 to ${MOST_MODELS} models`);
+/** The members that choose the way; of two of a name JSON.parse takes the later one. */
+function readHot(bytes: Buffer, members: readonly ScannedMember[]): JsonObject {
+  const hot: Record<string, unknown> = {};
+  for (const { key, valueStart, end } of members) {
+    if (key === 'model' || key === 'models' || key === 'stream' || key === 'stream_options') {
+      hot[key] = JSON.parse(bytes.toString('utf8', valueStart, end));
     }
-    for (const [index, name] of models.entries()) checkModel(name, `models.${index}`);
   }
-  if (stream !== undefined && stream !== null && typeof stream !== 'boolean') throw refuse('stream', 'true or false');
+  return hot;
+}
+
+/** Whether the messages are surely what `checkMessages` takes. */
+function hasMessages(bytes: Buffer, members: readonly ScannedMember[]): boolean {
+  const messages = members.findLast(({ key }) => key === 'messages');
+  if (messages === undefined || bytes[messages.valueStart] !== OPEN_BRACKET) return false;
+  return messages.elementsHaveRoles && messages.elements > 0 && messages.elements <= MOST_MESSAGES;
+}
+
+function checkMessages(messages: unknown): void {
   if (!Array.isArray(messages)) throw refuse('messages', 'a list of messages');
   if (messages.length === 0) throw refuse('messages', 'at least one message');
   if (messages.length > MOST_MESSAGES) throw refuse('messages', `at most ${MOST_MESSAGES} messages`);
@@ -108,15 +155,26 @@ function checkHotFields(value: JsonObject): void {
   }
 }
 
-function checkModel(name: unknown, path: string): void {
-  if (typeof name !== 'string') throw refuse(path, 'a string');
-  if (name === '' || name.length > LONGEST_MODEL) throw refuse(path, `1 to ${LONGEST_MODEL} characters`);
+function readModels(models: unknown): readonly string[] | undefined {
+  if (models === undefined || models === null) return undefined;
+  if (!Array.isArray(models) || models.length === 0 || models.length > MOST_MODELS) {
+    throw refuse('models', `a list of 1 to ${MOST_MODELS} models`);
+  }
+  return models.map((name, index) => {
+    const model = readModel(name, `models.${index}`);
+    if (model === undefined) throw refuse(`models.${index}`, 'a string');
+    return model;
+  });
 }
 
-function asksForUsage(streamOptions: unknown): boolean {
-  return (
-    typeof streamOptions === 'object' &&
-    streamOptions !== null &&
-    (streamOptions as JsonObject)['include_usage'] === true
-  );
+function readModel(name: unknown, path: string): string | undefined {
+  if (name === undefined || name === null) return undefined;
+  if (typeof name !== 'string') throw refuse(path, 'a string');
+  if (name === '' || name.length > LONGEST_MODEL) throw refuse(path, `1 to ${LONGEST_MODEL} characters`);
+  return name;
+}
+
+function readStream(stream: unknown): boolean {
+  if (stream !== undefined && stream !== null && typeof stream !== 'boolean') throw refuse('stream', 'true or false');
+  return stream === true;
 }

@@ -16,23 +16,24 @@ export interface TopLevelEdits {
   readonly remove: readonly string[];
 }
 
-interface Member {
+/** Where a top-level member stands: from its key's opening quote to the byte after its value. */
+export interface JsonMember {
+  /** Without its escapes. */
+  readonly key: string;
   readonly start: number;
   readonly valueStart: number;
   readonly end: number;
-  /** The JSON text that replaces the value, `null` where the member goes, `undefined` where it stays. */
-  readonly edit: string | null | undefined;
 }
 
 /**
  * Rewrites members of one valid JSON object without touching another byte. Every occurrence of a key is edited, escaped ones
  * and ones in other letters (Go's decoder takes `Model` for `model`) included, so that no parser sees another value. A set key
- * that is missing is put in front.
+ * that is missing is put in front. `members` spares the search where they are known.
  */
-export function spliceTopLevel(bytes: Buffer, edits: TopLevelEdits): Buffer {
+export function spliceTopLevel(bytes: Buffer, edits: TopLevelEdits, members = readMembers(bytes)): Buffer {
   const missing = Object.keys(edits.set);
-  const members = readMembers(bytes, edits, missing);
-  const lastKept = members.findLastIndex((member) => member.edit !== null);
+  const changes = members.map(({ key }) => changeOf(key, edits, missing));
+  const lastKept = changes.findLastIndex((change) => change !== null);
   const inserted = missing.map((name) => `${JSON.stringify(name)}:${edits.set[name] ?? 'null'}`).join(',');
 
   const output = new Output(bytes);
@@ -42,12 +43,13 @@ export function spliceTopLevel(bytes: Buffer, edits: TopLevelEdits): Buffer {
   }
   for (let index = 0; index <= lastKept; index += 1) {
     const member = members[index];
-    if (member?.edit === undefined) continue;
-    if (member.edit === null) output.replace(member.start, members[index + 1]?.start ?? member.end, '');
-    else output.replace(member.valueStart, member.end, member.edit);
+    const change = changes[index];
+    if (member === undefined || change === undefined) continue;
+    if (change === null) output.replace(member.start, members[index + 1]?.start ?? member.end, '');
+    else output.replace(member.valueStart, member.end, change);
   }
   const last = members.at(-1);
-  if (last?.edit === null) {
+  if (last !== undefined && lastKept < members.length - 1) {
     // The comma before the removed tail goes with it.
     output.replace(members[lastKept]?.end ?? members[0]?.start ?? last.start, last.end, '');
   }
@@ -85,22 +87,28 @@ class Output {
   }
 }
 
-/** The top-level members and what becomes of each; takes the names it finds out of `missing`. */
-function readMembers(bytes: Buffer, edits: TopLevelEdits, missing: string[]): Member[] {
-  const setNames = Object.keys(edits.set);
-  const members: Member[] = [];
+/**
+ * The JSON text that replaces the value, `null` where the member goes, `undefined` where it stays; takes a name that is found
+ * out of `missing`.
+ */
+function changeOf(key: string, { set, remove }: TopLevelEdits, missing: string[]): string | null | undefined {
+  for (const name of Object.keys(set)) {
+    if (!isSameKey(key, name)) continue;
+    if (missing.includes(name)) missing.splice(missing.indexOf(name), 1);
+    return set[name];
+  }
+  return remove.some((name) => isSameKey(key, name)) ? null : undefined;
+}
+
+function readMembers(bytes: Buffer): readonly JsonMember[] {
+  const members: JsonMember[] = [];
   let position = skipSpace(bytes, bytes.indexOf(OPEN_BRACE) + 1);
   while (bytes[position] === QUOTE) {
     const start = position;
     const keyEnd = skipString(bytes, start);
     const valueStart = skipSpace(bytes, skipSpace(bytes, keyEnd) + 1);
     const end = skipValue(bytes, valueStart);
-    const key = readKey(bytes, start, keyEnd);
-    const set = setNames.find((name) => isSameKey(key, name));
-    const edit =
-      set === undefined ? (edits.remove.some((name) => isSameKey(key, name)) ? null : undefined) : edits.set[set];
-    if (set !== undefined && missing.includes(set)) missing.splice(missing.indexOf(set), 1);
-    members.push({ start, valueStart, end, edit });
+    members.push({ key: readKey(bytes, start, keyEnd), start, valueStart, end });
     position = skipSpace(bytes, end);
     if (bytes[position] === COMMA) position = skipSpace(bytes, position + 1);
   }
@@ -112,7 +120,8 @@ function isSameKey(key: string, name: string): boolean {
   return key === name || (key.length === name.length && key.toUpperCase().toLowerCase() === name.toLowerCase());
 }
 
-function readKey(bytes: Buffer, start: number, end: number): string {
+/** The key whose quotes open at `start` and close before `end`. */
+export function readKey(bytes: Buffer, start: number, end: number): string {
   const text = bytes.toString('utf8', start + 1, end - 1);
   if (!text.includes('\\')) return text;
   const parsed: unknown = JSON.parse(`"${text}"`);

@@ -11,6 +11,7 @@ import { openAiEmbeddingsWire } from '../src/dialects/openai-chat/embeddings.js'
 import { createOpenAiChatWire } from '../src/dialects/openai-chat/wire.js';
 import type { UpstreamClient } from '../src/http/upstream.js';
 import { createUpstreamClient } from '../src/http/upstream-client.js';
+import { readObject } from '../src/read-json.js';
 import type { EngineCall } from '../src/router/engine.js';
 import { createFailoverEngine, type RunningFailoverEngine } from '../src/router/failover-engine.js';
 import type { RouterObserver } from '../src/router/observer.js';
@@ -277,6 +278,9 @@ function callerRequest(options: Partial<CallOptions>): CallerRequest {
     dialect,
     bytes,
     value,
+    model: undefined,
+    models: undefined,
+    streamOptions: readObject(value['stream_options']),
     stream,
     wantsStreamUsage: true,
     estimatedInputTokens: Math.ceil(bytes.length / 4),

@@ -29,10 +29,10 @@ export class Needs {
     if (contextWindow !== undefined && !this.#fits(contextWindow)) {
       return { code: 'context_length_exceeded', message: `The conversation does not fit the context of ${model.ref}` };
     }
-    if (!images && this.#read().images) {
+    if (!images && this.#mayHaveImages() && this.#read().images) {
       return { code: 'invalid_request', message: `${model.ref} takes no images` };
     }
-    if (!tools && this.#read().tools) {
+    if (!tools && this.#mayHaveTools() && this.#read().tools) {
       return { code: 'invalid_request', message: `${model.ref} takes no tools` };
     }
     return undefined;
@@ -49,6 +49,18 @@ export class Needs {
     const limit = contextWindow * ESTIMATE_MARGIN;
     // The bytes hold images too: look closer before saying no.
     return this.#call.estimatedInputTokens <= limit || this.#read().textTokens <= limit;
+  }
+
+  /** Part types of images hold that word in every dialect, or escapes of its letters. */
+  #mayHaveImages(): boolean {
+    const { bytes, members } = this.#call;
+    if (this.#facts !== undefined || members === undefined) return true;
+    return bytes.includes('image') || bytes.includes('\\u00');
+  }
+
+  #mayHaveTools(): boolean {
+    const { members } = this.#call;
+    return this.#facts !== undefined || members === undefined || members.some(({ key }) => key === 'tools');
   }
 
   #read(): { readonly textTokens: number; readonly images: boolean; readonly tools: boolean } {

@@ -29,7 +29,7 @@ function passRequest(call: CallerRequest, options: TurnOptions): UpstreamRequest
   if (messages !== undefined) set['messages'] = messages;
   return {
     path: '/messages',
-    body: spliceTopLevel(call.bytes, { set, remove: OURS }),
+    body: spliceTopLevel(call.bytes, { set, remove: OURS }, call.members),
     headers: ANTHROPIC_HEADERS,
     dropped: [],
   };

@@ -16,7 +16,7 @@ export const geminiWire: ChatWire = {
   passRequest(call: CallerRequest, options: TurnOptions): UpstreamRequest {
     return {
       path: generatePath(options.model, options.stream),
-      body: spliceTopLevel(call.bytes, { set: {}, remove: OURS }),
+      body: spliceTopLevel(call.bytes, { set: {}, remove: OURS }, call.members),
       headers: JSON_HEADERS,
       dropped: [],
     };

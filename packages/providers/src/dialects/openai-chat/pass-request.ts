@@ -1,6 +1,5 @@
 import type { CallerRequest } from '../../caller-request.js';
 import { spliceTopLevel } from '../../json-splice.js';
-import { readObject } from '../../read-json.js';
 import type { TurnOptions, UpstreamRequest } from '../../wire.js';
 import { JSON_HEADERS, PATH } from './to-request.js';
 
@@ -13,10 +12,11 @@ const OURS_AND_STREAM_OPTIONS = ['models', 'stream_options'];
 export function passRequest(call: CallerRequest, options: TurnOptions): UpstreamRequest {
   const set: Record<string, string> = { model: JSON.stringify(options.model) };
   if (options.stream !== call.stream) set['stream'] = String(options.stream);
-  const streamOptions = readObject(call.value['stream_options']);
+  const { streamOptions } = call;
   if (options.stream && options.streamUsage && streamOptions?.['include_usage'] !== true) {
     set['stream_options'] = JSON.stringify({ ...streamOptions, include_usage: true });
   }
   const remove = options.stream || streamOptions === undefined ? OURS : OURS_AND_STREAM_OPTIONS;
-  return { path: PATH, body: spliceTopLevel(call.bytes, { set, remove }), headers: JSON_HEADERS, dropped: [] };
+  const body = spliceTopLevel(call.bytes, { set, remove }, call.members);
+  return { path: PATH, body, headers: JSON_HEADERS, dropped: [] };
 }

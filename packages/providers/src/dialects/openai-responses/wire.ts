@@ -18,7 +18,8 @@ export const openAiResponsesWire: ChatWire = {
       model: JSON.stringify(options.model),
       ...(options.stream === call.stream ? {} : { stream: String(options.stream) }),
     };
-    return { path: PATH, body: spliceTopLevel(call.bytes, { set, remove: OURS }), headers: JSON_HEADERS, dropped: [] };
+    const body = spliceTopLevel(call.bytes, { set, remove: OURS }, call.members);
+    return { path: PATH, body, headers: JSON_HEADERS, dropped: [] };
   },
   createStreamReader,
   fromAnswer,

@@ -1,6 +1,7 @@
 import { expect, it } from '@jest/globals';
 import type { ChatRequest, Message } from '@moltbot/contracts';
 import type { CallerRequest, JsonObject } from '../../caller-request.js';
+import { readObject } from '../../read-json.js';
 import type { ChatWire } from '../../wire.js';
 import { DIALECT_TRAITS } from './dialect-traits.js';
 import { ask, type Exchanges, MODEL, turnOf } from './exchange.js';
@@ -162,6 +163,9 @@ function callerRequest(wire: ChatWire, value: JsonObject): CallerRequest {
     dialect: wire.dialect,
     bytes: Buffer.from(text),
     value,
+    model: undefined,
+    models: undefined,
+    streamOptions: readObject(value['stream_options']),
     stream: false,
     wantsStreamUsage: true,
     estimatedInputTokens: 10,
