@@ -53,6 +53,8 @@ export interface UpstreamRequest {
 }
 
 export interface StreamReaderOptions {
+  /** How many choices were asked for, where the dialect can give several: the answer is whole when each is. 1 where not given. */
+  readonly choices?: number | undefined;
   /** Whether the caller is shown usage; where not, a chunk that holds nothing else is left out of `bytes`. */
   readonly keepUsage: boolean;
 }

@@ -193,7 +193,8 @@ describe('wherever a stream is cut', () => {
       const { read, result } = await streamed();
       expect([after, read.error, read.text]).toEqual([after, undefined, SCRIPTED_TEXT]);
       expect(result.outcome).toBe('rescued');
-      expect(read.frames.find((frame) => frame.segment)?.segment?.rung).toBe(rung);
+      // Where all was said but the end, the model adds nothing, and only saying it all again proves that nothing is missing.
+      expect(read.frames.find((frame) => frame.segment)?.segment?.rung).toBe(after < 60 ? rung : 'anew');
     }
   });
 });

@@ -8,6 +8,7 @@ import type { OpenStream } from './open-stream.js';
 import { addUsage, costMicros } from './price.js';
 import { type Rescued, rescue } from './rescue.js';
 import type { Seam } from './seam.js';
+import { ShownText } from './shown-text.js';
 import type { Served, ServedFrame, ServedStream, StreamResult } from './served.js';
 
 export interface AnswerStreamOptions {
@@ -40,7 +41,8 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
   #seam: Seam | undefined;
   /** Frames that are ready to be handed out, from `#next` on. */
   #ready: ServedFrame[] = [];
-  #shown = '';
+  /** What the caller has: the first source's own tally, until another source is joined to it. */
+  #shown: ShownText;
   #spans: { readonly target: string; readonly length: number }[] = [];
   #usage: Usage | undefined;
   #costMicros: number | undefined;
@@ -58,6 +60,7 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
     this.#run = run;
     this.#options = options;
     this.#source = first;
+    this.#shown = first.tally.shown;
     if (run.signal.aborted) this.handleEvent();
     else run.signal.addEventListener('abort', this, { once: true });
   }
@@ -71,18 +74,25 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
   }
 
   next(): Promise<Step> {
+    try {
+      const step = this.#step();
+      if (step === undefined) return this.#ended();
+      return step instanceof Promise ? this.#later(step) : Promise.resolve(step);
+    } catch (error) {
+      return this.#goOn(error);
+    }
+  }
+
+  /** Reads on to what the caller gets, or to where it has to be waited for; undefined at the end. */
+  #step(): Step | Promise<Frame | undefined> | undefined {
     for (;;) {
       const ready = this.#ready.shift();
-      if (ready !== undefined) return Promise.resolve({ done: false, value: ready });
-      if (this.#outcome !== undefined) return this.#ended();
-      try {
-        const frame = this.#source.read();
-        if (frame instanceof Promise) return this.#later(frame);
-        const served = this.#take(frame);
-        if (served !== undefined) return Promise.resolve({ done: false, value: served });
-      } catch (error) {
-        return this.#goOn(error);
-      }
+      if (ready !== undefined) return { done: false, value: ready };
+      if (this.#outcome !== undefined) return undefined;
+      const frame = this.#source.read();
+      if (frame instanceof Promise) return frame;
+      const served = this.#take(frame);
+      if (served !== undefined) return { done: false, value: served };
     }
   }
 
@@ -113,14 +123,22 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
   }
 
   async #later(pending: Promise<Frame | undefined>): Promise<Step> {
-    let served: ServedFrame | undefined;
+    let waiting = pending;
     try {
-      const frame = await pending;
-      served = this.#outcome === undefined ? this.#take(frame) : undefined;
+      // In a loop: what comes byte by byte is waited for a million times before it says anything.
+      for (;;) {
+        const frame = await waiting;
+        const served = this.#outcome === undefined ? this.#take(frame) : undefined;
+        if (served !== undefined) return { done: false, value: served };
+        const step = this.#step();
+        if (step === undefined) break;
+        if (!(step instanceof Promise)) return step;
+        waiting = step;
+      }
     } catch (error) {
       return await this.#goOn(error);
     }
-    return served === undefined ? await this.next() : { done: false, value: served };
+    return await this.#ended();
   }
 
   /** What the caller gets of a frame; undefined where that is nothing. */
@@ -145,7 +163,7 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
   }
 
   #joined(parts: readonly StreamPart[]): ServedFrame | undefined {
-    for (const part of parts) if (part.type === 'text-delta') this.#shown += part.text;
+    for (const part of parts) if (part.type === 'text-delta') this.#shown.add(part.text);
     return parts.length === 0 ? undefined : { bytes: undefined, parts };
   }
 
@@ -153,7 +171,7 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
   #isSpoiled(parts: readonly StreamPart[]): boolean {
     if (!parts.some((part) => part.type === 'finish' && part.reason === 'stop')) return false;
     const form = this.#options.call.request().responseFormat?.type ?? 'text';
-    return form !== 'text' && !isJson(this.#shown);
+    return form !== 'text' && !isJson(this.#shown.text ?? '');
   }
 
   /** Nobody can mend it: it ends honestly. */
@@ -190,7 +208,6 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
     this.#usage = addUsage(this.#usage, usage);
     const cost = costMicros(usage, model.price);
     if (cost !== undefined) this.#costMicros = (this.#costMicros ?? 0) + cost;
-    if (this.#seam === undefined) this.#shown = source.tally.text;
     const before = this.#spans.reduce((sum, span) => sum + span.length, 0);
     this.#spans.push({ target: model.ref, length: this.#shown.length - before });
   }
@@ -219,6 +236,7 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
     const { breaker, health } = this.#run.parts;
     breaker.failed(ticket, failure.kind);
     health.failed({ payer, model, startedAt: log.startedAt, error: failure, token });
+    this.#run.note({ cause: 'called', model, error: failure });
     this.#closeSource(failure.kind);
     const rescued = await this.#rescue(failure.kind);
     if (rescued === undefined) return this.#interrupted(failure.kind);
@@ -232,8 +250,11 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
     this.#sourceOpen = true;
     this.#seam = rescued.seam;
     if (rescued.replaces) {
-      this.#shown = '';
+      // Nothing of it is in the answer any more: the ledger has it, the caller's account does not.
+      this.#shown = new ShownText();
       this.#spans = [];
+      this.#usage = undefined;
+      this.#costMicros = undefined;
     }
     const first = this.#joined(rescued.parts);
     if (this.#isSpoiled(rescued.parts)) return await this.#goOn(this.#spoil());
@@ -248,14 +269,15 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
   }
 
   async #rescue(reason: FailureKind): Promise<Rescued | undefined> {
-    if (FAILURE_TABLE[reason].afterCommit !== 'rescue') return undefined;
+    const shown = this.#shown.text;
+    if (FAILURE_TABLE[reason].afterCommit !== 'rescue' || shown === undefined) return undefined;
     try {
       return await rescue({
         run: this.#run,
         options: this.#options,
         broken: this.#source,
         continuable: !this.#source.tally.hasUncontinuable,
-        shown: this.#shown,
+        shown,
       });
     } catch (error) {
       this.#run.signal.removeEventListener('abort', this);

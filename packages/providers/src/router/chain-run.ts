@@ -61,6 +61,11 @@ export class ChainRun {
     return !this.signal.aborted && !this.budget.over;
   }
 
+  /** Whether a model that could take the call has failed, or is known to be bad. */
+  get hasFailed(): boolean {
+    return this.#faults.some(({ cause }) => cause !== 'unfit');
+  }
+
   startAttempt(model: Model, payer: Payer, role: AttemptLog['role']): AttemptLog {
     const { parts, attempts } = this;
     return new AttemptLog({ parts, requestId: this.#requestId, attempts, model, payer, role });

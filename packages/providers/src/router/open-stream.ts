@@ -89,7 +89,10 @@ export class OpenStream implements Waiting {
     } catch (error) {
       return this.#broken(error);
     }
-    return chunk instanceof Promise ? this.#wait(chunk) : this.#take(chunk);
+    if (chunk instanceof Promise) return this.#wait(chunk);
+    // Who always finds something to read never waits, and no timer runs.
+    if (this.#options.call.run.budget.over) return this.#pastDeadline();
+    return this.#take(chunk);
   }
 
   /** Closes the upstream's connection. */
@@ -160,7 +163,8 @@ export class OpenStream implements Waiting {
       else this.#failure = asFailure(error);
     }
     if (frame.parts.length > 0 && this.tally.add(frame.parts)) this.#idleMs = 0;
-    if (reader.finished && !this.#over) {
+    if (!reader.finished) this.#finishedAt = 0;
+    else if (!this.#over) {
       if (this.tally.ended) this.#finish();
       else if (this.#finishedAt === 0) this.#finishedAt = this.#elapsed();
     }
@@ -178,6 +182,14 @@ export class OpenStream implements Waiting {
         ? new ProviderError('stream-unfinished', 'The stream ended without its finish marker')
         : new ProviderError('not-an-answer', 'The stream ended without an answer'),
     );
+  }
+
+  #pastDeadline(): undefined {
+    if (this.#options.reader.finished) {
+      this.cancel();
+      return undefined;
+    }
+    throw this.#fail(new ProviderError('cancelled', 'The deadline has passed'));
   }
 
   /** The connection failed, or we closed it. */

@@ -5,6 +5,7 @@ import type { ChainRun } from './chain-run.js';
 import type { EngineCall } from './engine.js';
 import type { OpenStream } from './open-stream.js';
 import { estimatedTokens } from './price.js';
+import type { Frame } from '../wire.js';
 import { tryAdmitted } from './run-chain.js';
 import { createSeam, type Seam } from './seam.js';
 import { streamOperation } from './stream-operation.js';
@@ -45,9 +46,8 @@ const LEAST_OUTPUT_TOKENS = 16;
  */
 export async function rescue(options: RescueOptions): Promise<Rescued | undefined> {
   const { run, broken, continuable } = options;
-  if (!continuable) return undefined;
-  const request = options.options.call.request();
-  if ((request.choices ?? 1) > 1) return undefined;
+  const request = continuable ? readRequest(options.options) : undefined;
+  if (request === undefined || (request.choices ?? 1) > 1) return undefined;
   const { models } = run;
   for (let position = run.position + 1; position < models.length; position += 1) {
     const model = models[position];
@@ -61,6 +61,15 @@ export async function rescue(options: RescueOptions): Promise<Rescued | undefine
   if (!run.budget.takeRepeat(wait)) return undefined;
   await run.pause(wait);
   return await climb({ ...options, request, model: broken.call.model });
+}
+
+/** Undefined where it can't be said in other words: its bytes went through as they were. */
+function readRequest({ call }: EngineCall): ChatRequest | undefined {
+  try {
+    return call.request();
+  } catch {
+    return undefined;
+  }
 }
 
 interface ClimbOptions extends RescueOptions {
@@ -115,6 +124,18 @@ function rest(request: ChatRequest, shown: string): ChatRequest {
   };
 }
 
+/** A good end with not a word added. */
+function isSilentStop(parts: readonly StreamPart[], frame: Frame | undefined): boolean {
+  const [first] = parts;
+  if (first === undefined) return frame === undefined;
+  return first.type === 'finish' && (first.reason === 'stop' || first.reason === 'other');
+}
+
+/** Whether a text may well be whole: where it stops in the middle, a model's silence does not make it so. */
+function endsLikeAnAnswer(shown: string): boolean {
+  return /[\p{Sentence_Terminal}\p{Pe}\p{Pf}\p{Emoji_Presentation}"'`*_|>…]\s*$/u.test(shown.slice(-200));
+}
+
 /** Reads on until the seam gives something out, or says that this is another answer. */
 async function join(stream: OpenStream, rung: Rung, options: RescueOptions): Promise<Rescued | undefined> {
   const { shown } = options;
@@ -127,7 +148,7 @@ async function join(stream: OpenStream, rung: Rung, options: RescueOptions): Pro
       const read = stream.read();
       const frame = read instanceof Promise ? await read : read;
       const parts = frame === undefined ? seam.end() : seam.take(frame.parts);
-      if (seam.diverged) break;
+      if (seam.diverged || (rung !== 'anew' && isSilentStop(parts, frame) && !endsLikeAnAnswer(shown))) break;
       if (parts.length > 0 || frame === undefined) return { stream, rung, seam, parts, replaces };
     }
   } catch (error) {

@@ -4,7 +4,7 @@ import type { ChainRun } from './chain-run.js';
 import { FAILURE_TABLE } from './classify.js';
 import type { Payers } from './credential-health.js';
 import { type Fault, passedOnError } from './fault.js';
-import { type Operation, type Tried, tryModel } from './try-model.js';
+import { type Operation, type Tried, tryModel, unreadable } from './try-model.js';
 
 export interface RunChainOptions<Result> {
   readonly run: ChainRun;
@@ -58,8 +58,8 @@ export async function tryAdmitted<Result>(options: {
 }): Promise<Tried<Result>> {
   const { run, operation, model, lastHope } = options;
   if (!run.alive) throw run.endedError();
-  const unfitness = run.needs?.unfitnessOf(model) ?? operation.unfitnessOf?.(model);
-  if (unfitness !== undefined) return { state: 'failed', fault: { cause: 'unfit', model, unfitness } };
+  const unfit = unfitFault(run, operation, model);
+  if (unfit !== undefined) return { state: 'failed', fault: unfit };
   const found = await payersOf(run, model, lastHope);
   if (found.state !== 'ready') return { state: 'failed', fault: payerFault(model, found) };
   const { breaker } = run.parts;
@@ -76,6 +76,17 @@ export async function tryAdmitted<Result>(options: {
       untilMs: dead?.untilMs ?? run.parts.clock(),
     },
   };
+}
+
+/** @throws MoltbotError where the request had to be read and is wrong */
+function unfitFault<Result>(run: ChainRun, operation: Operation<Result>, model: Model): Fault | undefined {
+  try {
+    const unfitness = run.needs?.unfitnessOf(model) ?? operation.unfitnessOf?.(model);
+    return unfitness && { cause: 'unfit', model, unfitness };
+  } catch (error) {
+    if (error instanceof MoltbotError) return unreadable(error, run, model);
+    throw error;
+  }
 }
 
 /** Notes a fault. @throws MoltbotError where it ends the request */

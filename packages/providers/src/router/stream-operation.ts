@@ -1,3 +1,4 @@
+import type { CallerRequest } from '../caller-request.js';
 import { ProviderError } from '../failure.js';
 import type { UpstreamResponse } from '../http/upstream.js';
 import type { EngineCall } from './engine.js';
@@ -38,7 +39,10 @@ export function streamOperation({ options, role, continuation }: StreamOperation
       const stream = new OpenStream({
         call: target,
         response,
-        reader: model.chat.createStreamReader({ keepUsage: call.wantsStreamUsage }),
+        reader: model.chat.createStreamReader({
+          keepUsage: call.wantsStreamUsage,
+          choices: continuation === undefined && call.dialect === model.dialect ? choicesOf(call) : 1,
+        }),
         firstContentDueAt,
         dropped: request.dropped,
         estimatedInputTokens: call.estimatedInputTokens,
@@ -48,6 +52,14 @@ export function streamOperation({ options, role, continuation }: StreamOperation
       return stream;
     },
   };
+}
+
+/** Only OpenAI's chat dialect gives several; the body is looked into only where it may hold the word, escaped or not. */
+function choicesOf(call: CallerRequest): number {
+  const { bytes, dialect } = call;
+  if (dialect !== 'openai-chat' || !(bytes.includes('"n"') || bytes.includes('\\u006'))) return 1;
+  const choices = call.value['n'];
+  return typeof choices === 'number' && choices > 1 ? choices : 1;
 }
 
 /** Headers that come later than the first content is due are late content. */

@@ -1,13 +1,10 @@
 import { isContent, type FinishReason, type StreamPart, type Usage } from '@moltbot/contracts';
-
-/** Pieces are copied together once they are this long. */
-const LOOSE_LENGTH = 4_096;
+import { ShownText } from './shown-text.js';
 
 /** What one upstream stream has said so far. */
 export class StreamTally {
-  #text = '';
-  /** The end of the text, in the pieces that came. */
-  #loose = '';
+  /** Of the first choice. */
+  readonly shown = new ShownText();
   /** Characters of all content, for an estimate of the tokens. */
   characters = 0;
   /** Whether content has come that can't be continued: a tool call, a refusal, a second choice. */
@@ -18,11 +15,6 @@ export class StreamTally {
   /** The dialect's end marker. */
   ended = false;
 
-  /** Of the first choice. */
-  get text(): string {
-    return this.#text + this.#loose;
-  }
-
   /** @returns whether there is content among the parts */
   add(parts: readonly StreamPart[]): boolean {
     let content = false;
@@ -31,7 +23,7 @@ export class StreamTally {
       switch (part.type) {
         case 'text-delta':
           this.characters += part.text.length;
-          if (part.choice === 0) this.#say(part.text);
+          if (part.choice === 0) this.shown.add(part.text);
           else this.hasUncontinuable = true;
           break;
         case 'reasoning-delta':
@@ -66,21 +58,4 @@ export class StreamTally {
     if (content) this.hasContent = true;
     return content;
   }
-
-  /**
-   * Each piece is a slice of the chunk it came in, and keeps the chunk: a long answer would hold all the bytes of its stream,
-   * ten times the text.
-   */
-  #say(text: string): void {
-    this.#loose += text;
-    if (this.#loose.length < LOOSE_LENGTH) return;
-    this.#text += copyOf(this.#loose);
-    this.#loose = '';
-  }
-}
-
-/** Through bytes and back is a copy for sure: ASCII takes a byte a character, and UTF-16 is exact for lone surrogates too. */
-function copyOf(text: string): string {
-  const utf8 = Buffer.from(text, 'utf8');
-  return utf8.length === text.length ? utf8.toString('latin1') : Buffer.from(text, 'utf16le').toString('utf16le');
 }

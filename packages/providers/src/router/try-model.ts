@@ -65,12 +65,18 @@ export async function tryModel<Result>(options: TryModelOptions<Result>): Promis
   for (let index = 0; index < payers.length && ticket !== undefined; ) {
     const payer = payers[index];
     const token = await tokenOf(run, payer);
+    if (!run.alive) {
+      // The wait for the token was the last: nothing is sent any more.
+      breaker.failed(ticket, 'cancelled');
+      break;
+    }
     if (token instanceof MoltbotError) {
       breaker.failed(ticket, 'unfit');
       fault ??= { cause: 'unfit', model, unfitness: { code: token.code, message: token.message } };
       index += 1;
     } else {
-      const outcome: Result | ProviderError = await callOnce({ run, operation, model, payer, token, ticket });
+      const outcome: Outcome<Result> = await callOnce({ run, operation, model, payer, token, ticket });
+      if (outcome instanceof MoltbotError) return { state: 'failed', fault: unreadable(outcome, run, model) };
       if (!(outcome instanceof ProviderError)) return { state: 'answered', result: outcome };
       fault = { cause: 'called', model, error: outcome };
       // No wait is spent on a model whose breaker has opened meanwhile.
@@ -94,7 +100,19 @@ export async function tryModel<Result>(options: TryModelOptions<Result>): Promis
   return { state: 'failed', fault: fault ?? { cause: 'unfit', model, unfitness: nobody } };
 }
 
-/** @returns the result, or the failure with all its effects noted. */
+type Outcome<Result> = Result | ProviderError | MoltbotError;
+
+/**
+ * A request that can't be said in a model's dialect. It is the caller's fault, unless another model could read it and failed:
+ * then this one can't take the call, and the other's failure is what the caller is told.
+ * @throws MoltbotError
+ */
+export function unreadable(error: MoltbotError, run: ChainRun, model: Model): Fault {
+  if (!run.hasFailed) throw error;
+  return { cause: 'unfit', model, unfitness: { code: error.code, message: error.message } };
+}
+
+/** @returns the result, or the failure with all its effects noted; a MoltbotError where the request could not be said. */
 async function callOnce<Result>(options: {
   readonly run: ChainRun;
   readonly operation: Operation<Result>;
@@ -102,7 +120,7 @@ async function callOnce<Result>(options: {
   readonly payer: Payer;
   readonly token: Secret | undefined;
   readonly ticket: Ticket;
-}): Promise<Result | ProviderError> {
+}): Promise<Outcome<Result>> {
   const { run, operation, model, payer, token, ticket } = options;
   const { breaker, health } = run.parts;
   const log = run.startAttempt(model, payer, operation.role);
@@ -116,9 +134,9 @@ async function callOnce<Result>(options: {
       // The request itself is wrong: found while it was translated, before anything was sent.
       breaker.failed(ticket, 'unfit');
       log.withdraw();
-      throw thrown;
+      return thrown;
     }
-    const error = failureOf(thrown, run);
+    const error = withoutSecret(failureOf(thrown, run), token);
     log.status ??= error.status;
     log.end(error.kind);
     breaker.failed(ticket, error.kind);
@@ -189,6 +207,13 @@ async function tokenOf(run: ChainRun, payer: Payer): Promise<Secret | undefined 
   } catch (error) {
     return error instanceof MoltbotError ? error : new MoltbotError('credential_missing', `No token for ${payer.id}`);
   }
+}
+
+/** Some servers repeat in their complaint what they were sent. */
+function withoutSecret(error: ProviderError, token: Secret | undefined): ProviderError {
+  if (token === undefined || error.callerMessage?.includes(token.reveal()) !== true) return error;
+  const { kind, message, status, providerCode, param, retryAfterMs } = error;
+  return new ProviderError(kind, message, { status, providerCode, param, retryAfterMs });
 }
 
 function failureOf(thrown: unknown, run: ChainRun): ProviderError {

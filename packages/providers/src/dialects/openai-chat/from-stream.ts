@@ -16,13 +16,14 @@ const NOTHING: Frame = { bytes: NO_BYTES, parts: [] };
 /** More choices than any server gives. */
 const MOST_CHOICES = 1_024;
 
-/** Reads `chat.completion.chunk` events. It is finished when each choice seen has its finish reason, or with `[DONE]`. */
+/** Reads `chat.completion.chunk` events. It is finished when each choice asked for or seen has its finish reason, or with `[DONE]`. */
 export function createStreamReader(options: StreamReaderOptions): StreamReader {
   return new ChatStreamReader(options);
 }
 
 class ChatStreamReader implements StreamReader {
   readonly #keepUsage: boolean;
+  readonly #choices: number;
   readonly #splitter = createEventSplitter();
   readonly #calls = new Map<number, CallDeltas>();
   /** Choices that have begun, and those of them that have their finish reason. */
@@ -38,10 +39,11 @@ class ChatStreamReader implements StreamReader {
 
   constructor(options: StreamReaderOptions) {
     this.#keepUsage = options.keepUsage;
+    this.#choices = options.choices ?? 1;
   }
 
   get finished(): boolean {
-    return this.#done || (this.#seen.size > 0 && this.#ended.size === this.#seen.size);
+    return this.#done || (this.#seen.size >= this.#choices && this.#ended.size === this.#seen.size);
   }
 
   read(chunk: Buffer): Frame {
