@@ -25,7 +25,7 @@ describe('open access', () => {
   let primary: PrimaryProcess;
 
   beforeAll(async () => {
-    primary = await startPrimary({ config: { server: { allowed_hosts: ['chat.internal'] } } });
+    primary = await startPrimary({ config: { server: { allowed_hosts: ['Chat.internal'] } } });
   });
   afterAll(() => primary?.stop());
 
@@ -40,6 +40,21 @@ describe('open access', () => {
     expect((await ask(primary, { authorization: 'Bearer anything' })).status).toBe(200);
     for (const host of ['127.0.0.1', '127.0.0.1:8080', 'localhost:1', 'LOCALHOST', '[::1]:8080', 'chat.internal:80']) {
       expect([host, await statusFor({ host })]).toEqual([host, 200]);
+    }
+  });
+
+  it('knows a further name in whatever case it is written', async () => {
+    for (const host of ['Chat.Internal', 'CHAT.INTERNAL:80']) {
+      expect([host, await statusFor({ host })]).toEqual([host, 200]);
+    }
+  });
+
+  it('shows no page of elsewhere anything else of this server either', async () => {
+    const { port } = new URL(primary.url);
+    for (const path of ['/health', '/ready', '/docs', '/openapi.json']) {
+      expect([path, await statusFor({ host: 'evil.example' }, path)]).toEqual([path, 403]);
+      expect([path, await statusFor({ host: 'localhost', origin: 'https://evil.example' }, path)]).toEqual([path, 403]);
+      expect([path, await statusFor({ host: `localhost:${port}` }, path)]).toEqual([path, 200]);
     }
   });
 
@@ -213,7 +228,16 @@ describe('access by API keys', () => {
 
   it('leaves health open to those who look after the machine', async () => {
     expect((await fetch(`${primary.url}/health`)).status).toBe(200);
-    expect((await fetch(`${primary.url}/ready`)).status).toBe(200);
+    const ready = await fetch(`${primary.url}/ready`);
+    expect(ready.status).toBe(200);
+    // Strangers need not know which models there are.
+    expect(await ready.text()).not.toContain('demo');
+  });
+
+  it('takes no key from the address, where it would end up in logs', async () => {
+    for (const query of ['key', 'api_key', 'access_token', 'x-api-key']) {
+      expect((await fetch(`${primary.url}/v1/models?${query}=${keys['caller']}`)).status).toBe(401);
+    }
   });
 
   it('goes on for a known key while the database is away, and says so to an unknown one', async () => {

@@ -9,6 +9,13 @@ export interface Access {
    * @throws MoltbotError `authentication_required`, `invalid_api_key`, `permission_denied`, `forbidden_origin`, `storage_unavailable`
    */
   check(headers: IncomingHttpHeaders): Identity | undefined | Promise<Identity | undefined>;
+  /**
+   * For what nobody needs a key for: refuses web pages of elsewhere while access is open.
+   * @throws MoltbotError `forbidden_origin`
+   */
+  checkSource(headers: IncomingHttpHeaders): void;
+  /** Whether whoever gets past `checkSource` is this machine's user. */
+  readonly callersAreLocal: boolean;
 }
 
 export interface AccessOptions {
@@ -31,22 +38,20 @@ export function createAccess(options: AccessOptions): Access {
  * foreign Origin, or (DNS rebinding) a foreign Host.
  */
 function openAccess(options: AccessOptions): Access {
-  return {
-    check(headers) {
-      const host = headers.host ?? '';
-      if (!LOOPBACK_HOST.test(host) && !options.allowedHosts().includes(hostName(host))) {
-        throw new MoltbotError(
-          'forbidden_origin',
-          'The Host header does not name this machine. Add the name to server.allowed_hosts, or turn on server.access: api_key.',
-        );
-      }
-      const { origin } = headers;
-      if (origin !== undefined && !sameOrigin(origin, host)) {
-        throw new MoltbotError('forbidden_origin');
-      }
-      return undefined;
-    },
+  const checkSource = (headers: IncomingHttpHeaders): undefined => {
+    const host = headers.host ?? '';
+    if (!LOOPBACK_HOST.test(host) && !isAllowed(host, options.allowedHosts())) {
+      throw new MoltbotError(
+        'forbidden_origin',
+        'The Host header does not name this machine. Add the name to server.allowed_hosts, or turn on server.access: api_key.',
+      );
+    }
+    const { origin } = headers;
+    if (origin !== undefined && !sameOrigin(origin, host)) {
+      throw new MoltbotError('forbidden_origin');
+    }
   };
+  return { check: checkSource, checkSource, callersAreLocal: true };
 }
 
 function keyAccess({ verifier, scope }: AccessOptions): Access {
@@ -61,6 +66,8 @@ function keyAccess({ verifier, scope }: AccessOptions): Access {
       const identity = verifier.verify(presented);
       return identity instanceof Promise ? identity.then(permit) : permit(identity);
     },
+    checkSource: () => undefined,
+    callersAreLocal: false,
   };
 }
 
@@ -77,8 +84,10 @@ export function presentedKey(headers: IncomingHttpHeaders): string | undefined {
   return typeof header === 'string' && header !== '' ? header : undefined;
 }
 
-function hostName(host: string): string {
-  return host.replace(/:\d{1,5}$/, '');
+/** Names of hosts have no case (RFC 9110 section 4.2.3). */
+function isAllowed(host: string, allowed: readonly string[]): boolean {
+  const name = host.replace(/:\d{1,5}$/, '').toLowerCase();
+  return allowed.some((item) => item.toLowerCase() === name);
 }
 
 function sameOrigin(origin: string, host: string): boolean {

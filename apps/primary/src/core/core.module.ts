@@ -1,5 +1,6 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
-import { APP_FILTER } from '@nestjs/core';
+import { APP_FILTER, APP_GUARD } from '@nestjs/core';
+import { SourceGuard } from '../access/source.guard.js';
 import type { Core } from './core.js';
 import { ErrorFilter } from './error.filter.js';
 import { CORE } from './tokens.js';
@@ -14,6 +15,7 @@ export class CoreModule {
       providers: [
         { provide: CORE, useValue: core },
         { provide: APP_FILTER, useClass: ErrorFilter },
+        { provide: APP_GUARD, useClass: SourceGuard },
       ],
       exports: [CORE],
     };

@@ -24,13 +24,15 @@ export class HealthController {
   @HealthCheck()
   ready(): Promise<HealthCheckResult> {
     const checks = this.#core.readiness();
+    // The metrics port says it to operators; here anybody may ask.
+    const { callersAreLocal } = this.#core.access;
     return this.#checks.check(
       Object.entries(checks).map(
         ([name, check]) =>
           (): HealthIndicatorResult => ({
             [name]: {
               status: check.ok || !check.required ? 'up' : 'down',
-              ...(check.detail && { detail: check.detail }),
+              ...(callersAreLocal && check.detail && { detail: check.detail }),
             },
           }),
       ),
