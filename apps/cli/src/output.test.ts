@@ -42,6 +42,28 @@ describe('what a command says', () => {
     expect(file.said().stdout).toBe(wild);
   });
 
+  it('gives a terminal no control characters in names and errors of servers, and keeps its own colours', () => {
+    const { output, said } = make({ terminal: true });
+    const name = 'llama\u001b]52;c;bWFs\u0007\u001b[2J\u009b31m\rx';
+    output.line(`\u001b[32mready\u001b[39m  ${name}`);
+    output.note(name);
+    output.error(`\u001b[31m${name}\u001b[39m`);
+    const harmless = 'llama]52;c;bWFs[2J31mx';
+    expect(said()).toEqual({
+      stdout: `\u001b[32mready\u001b[39m  ${harmless}\n`,
+      stderr: `${harmless}\n\u001b[31m${harmless}\u001b[39m\n`,
+    });
+  });
+
+  it('is JSON without raw control characters, of the second set too', () => {
+    const { output, said } = make({ json: true, terminal: true });
+    const value = { name: 'a\u009b31m\u007f\u0090b' };
+    output.result(value);
+    const { stdout } = said();
+    expect(stdout).not.toMatch(/(?!\n)\p{Cc}/u);
+    expect(JSON.parse(stdout)).toEqual(value);
+  });
+
   it('has no colours where it goes to a file', () => {
     const { output } = make({});
     expect([output.style('red', 'x'), output.errorStyle('red', 'x')]).toEqual(['x', 'x']);

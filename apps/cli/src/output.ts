@@ -7,7 +7,7 @@ export interface Output {
   readonly json: boolean;
   /** stdout is a terminal. */
   readonly interactive: boolean;
-  /** A line for people; silent with `--json`. */
+  /** A line for people; a terminal is given no control characters but our colours. Silent with `--json`. */
   line(text?: string): void;
   /** A model's text, without a line end: a terminal is never given its control characters. Silent with `--json`. */
   text(text: string): void;
@@ -30,23 +30,27 @@ export interface OutputOptions {
 
 export function createOutput({ json, stdout, stderr }: OutputOptions): Output {
   const interactive = stdout.isTTY;
+  /** Lines hold names and messages of servers as well as ours. */
+  const say = (stream: NodeJS.WriteStream, text: string): void => {
+    stream.write(`${stream.isTTY ? withoutForeignControls(text) : text}\n`);
+  };
   return {
     json,
     interactive,
     line(text = '') {
-      if (!json) stdout.write(`${text}\n`);
+      if (!json) say(stdout, text);
     },
     text(text) {
       if (!json) stdout.write(interactive ? withoutControls(text) : text);
     },
     result(value) {
-      if (json) stdout.write(`${JSON.stringify(value)}\n`);
+      if (json) stdout.write(`${toPrintableJson(value)}\n`);
     },
     note(text) {
-      if (!json) stderr.write(`${text}\n`);
+      if (!json) say(stderr, text);
     },
     error(text) {
-      stderr.write(`${text}\n`);
+      say(stderr, text);
     },
     style: (style, text) => styleText(style, text, { stream: stdout }),
     errorStyle: (style, text) => styleText(style, text, { stream: stderr }),
@@ -56,4 +60,18 @@ export function createOutput({ json, stdout, stderr }: OutputOptions): Output {
 /** C0 and C1 controls other than tab and line feed: they move the cursor, set titles, write the clipboard. */
 function withoutControls(text: string): string {
   return text.replace(/(?![\t\n])\p{Cc}/gu, '');
+}
+
+/** The same, but for the colours of `style`. */
+function withoutForeignControls(text: string): string {
+  return text.replace(/(?![\t\n])\p{Cc}(?:\[(?:[12]|22|3[1236]|39)m)?/gu, (found) =>
+    found.startsWith('\u001b[') ? found : found.slice(1),
+  );
+}
+
+/** JSON.stringify leaves DEL and the C1 controls as they are: a terminal may obey those. */
+function toPrintableJson(value: unknown): string {
+  return JSON.stringify(value).replace(/[\u007f-\u009f]/g, (control) => {
+    return `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
 }
