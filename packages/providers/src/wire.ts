@@ -113,6 +113,8 @@ export interface EmbeddingsWire {
     /** For APIs whose answer does not say which model it is of. */
     readonly model: string;
   }): {
+    /** How many texts were embedded. */
+    readonly count: number;
     readonly bytes: Buffer;
     readonly usage: Usage | undefined;
   };

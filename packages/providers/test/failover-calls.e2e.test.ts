@@ -237,6 +237,16 @@ describe('counting tokens', () => {
     expect(await engine.countTokens(call({ text }))).toEqual(estimated);
   });
 
+  it('does not wait long for a count', async () => {
+    const { engine, call } = await start({
+      models: { first: { script: { type: 'silence' }, dialect: 'anthropic-messages' } },
+      settings: { timeouts: { headers: '100ms', answer: '30s' } },
+    });
+    const startedAt = performance.now();
+    expect(await engine.countTokens(call())).toMatchObject({ source: 'estimated' });
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+  });
+
   it('refuses a request that is wrong', async () => {
     const { engine, call } = await start({ models: { first: { script: ANSWER } } });
     const wrong = call({ body: { messages: 'none' } });

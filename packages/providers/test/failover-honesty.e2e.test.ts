@@ -178,3 +178,44 @@ describe('words that a provider sends for the caller', () => {
     expect(failure.message).not.toContain('key-of-first');
   });
 });
+
+describe('an answer that can’t be said in the caller’s dialect', () => {
+  it('is none, and the next model is asked', async () => {
+    const deep = `${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`;
+    const body = `{"choices":[{"index":0,"message":{"role":"assistant","tool_calls":[{"id":"c","function":{"name":"f","arguments":${deep}}}]},"finish_reason":"tool_calls"}],"usage":{"prompt_tokens":1,"completion_tokens":1}}`;
+    const { attempts } = await start({
+      models: { first: { script: { type: 'raw', body } }, second: { script: { type: 'answer' } } },
+      settings: ONE_ATTEMPT,
+    });
+    const served = await rig.engine.answer(rig.call({ dialect: 'anthropic-messages' }));
+    expect(served.model.ref).toBe('second:m');
+    expect(attempts.map(({ outcome }) => outcome)).toEqual(['not-an-answer', 'ok']);
+  });
+});
+
+describe('embeddings of fewer texts than were sent', () => {
+  it('are no answer', async () => {
+    const data = [{ object: 'embedding', index: 0, embedding: [1, 2] }];
+    await start({
+      models: { first: { script: { type: 'raw', body: JSON.stringify({ object: 'list', data }) } } },
+      settings: ONE_ATTEMPT,
+    });
+    const ask = (input: unknown) => {
+      const value = { model: 'default', input };
+      const { plan } = rig;
+      const { signal } = new AbortController();
+      const bytes = Buffer.from(JSON.stringify(value));
+      return rig.engine.embed({ requestId: 'r', value, bytes, encoding: 'float', plan, signal });
+    };
+    expect(await failureOf(ask(['one', 'two']))).toMatchObject({ code: 'upstream_error' });
+    expect(
+      await failureOf(
+        ask([
+          [1, 2],
+          [3, 4],
+        ]),
+      ),
+    ).toMatchObject({ code: 'upstream_error' });
+    for (const input of ['one', ['one'], [1, 2, 3], [[1, 2, 3]]]) expect((await ask(input)).model.ref).toBe('first:m');
+  });
+});

@@ -277,3 +277,25 @@ describe('CredentialHealth', () => {
     expect(seen[0]).not.toContain('very-secret');
   });
 });
+
+describe('what is held against a credential at single models', () => {
+  it('is bounded, as callers choose the names, and pushes out nothing that is held against the whole', () => {
+    const health = create();
+    fail(health, 'p:two', 'credential-rejected', { status: 401 });
+    for (let index = 0; index < 10_001; index += 1) {
+      fail(health, 'p', 'rate-limited', { target: model(`m${index}`), retryAfterMs: HOUR });
+    }
+    expect(ids(health, model('m0'))).toEqual(['p']);
+    expect(ids(health, model('m10000'))).toMatchObject({ state: 'sick' });
+  });
+
+  it('is not pushed out by what is over', () => {
+    const health = create();
+    for (let index = 0; index < 10_000; index += 1) {
+      fail(health, 'p', 'rate-limited', { target: model(`m${index}`), retryAfterMs: index === 0 ? HOUR : 1 });
+    }
+    now += 10;
+    fail(health, 'p', 'rate-limited', { target: model('last'), retryAfterMs: HOUR });
+    expect(ids(health, model('m0'))).toEqual(['p:two']);
+  });
+});

@@ -8,6 +8,7 @@ import { FAILURE_TABLE } from './classify.js';
 import type { RouterObserver } from './observer.js';
 import { SharedMirror } from './shared-mirror.js';
 import { HEALTHY, nextSickness, parseSickness, REMEMBERED_MS, type Sickness } from './sickness.js';
+import { Sicknesses } from './sicknesses.js';
 
 export interface CredentialHealthOptions {
   readonly state: SharedState;
@@ -36,7 +37,7 @@ const NOBODY: readonly Payer[] = [undefined];
  */
 export class CredentialHealth {
   readonly #options: CredentialHealthOptions;
-  readonly #sick = new Map<string, Sickness>();
+  readonly #sick = new Sicknesses();
   readonly #mirror: SharedMirror<Sickness>;
   /** What has been asked of the shared state already: `id` and `id model`. */
   readonly #tracked = new WeakMap<Model, Set<string>>();
@@ -50,7 +51,7 @@ export class CredentialHealth {
       parse: parseSickness,
       onRemote: (key, sickness) => {
         if (sickness.state === 'ok') this.#sick.delete(key);
-        else this.#sick.set(key, sickness);
+        else this.#sick.set(key, sickness, options.clock());
       },
     });
   }
@@ -128,7 +129,7 @@ export class CredentialHealth {
       now,
       secret: token === undefined ? undefined : fingerprint(token),
     });
-    this.#sick.set(key, sickness);
+    this.#sick.set(key, sickness, now);
     this.#mirror.publish(key, sickness, sickness.untilMs - sickness.sinceMs + REMEMBERED_MS);
     // A trial that failed is no news.
     if (before?.state === 'out' && before.reason === error.kind && now < before.untilMs) return;
@@ -142,8 +143,7 @@ export class CredentialHealth {
 
   /** Forgets all that is held against a credential, in every process. */
   reset(id: string): void {
-    for (const key of this.#sick.keys()) {
-      if (key !== id && !key.startsWith(`${id} `)) continue;
+    for (const key of this.#sick.keysOf(id)) {
       this.#sick.delete(key);
       this.#mirror.publish(key, HEALTHY, REMEMBERED_MS);
     }

@@ -95,7 +95,7 @@ class Engine implements RunningFailoverEngine {
     // A wrong request is told so, also where nobody counts.
     const estimated = estimatedInputTokens(options);
     try {
-      const counted = await runChain({ run: this.#run(options), operation: countOperation(options) });
+      const counted = await runChain({ run: this.#run(quick(options)), operation: countOperation(options) });
       return { ...counted, source: 'provider' };
     } catch (error) {
       const callers =
@@ -123,4 +123,11 @@ class Engine implements RunningFailoverEngine {
       needs: new Needs(call),
     });
   }
+}
+
+/** A count that takes longer than the headers of an answer may is done without: an estimate is at hand. */
+function quick(options: EngineCall): EngineCall {
+  const { timeouts } = options.plan;
+  const longest = Math.min(timeouts.headers, timeouts.answer, timeouts.total);
+  return { ...options, plan: { ...options.plan, timeouts: { ...timeouts, answer: longest, total: longest } } };
 }

@@ -1,7 +1,10 @@
 const MOST_NAMES = 3;
+/** Callers choose what is asked for, and each comparison takes the product of both lengths. */
+const LONGEST_COMPARED = 64;
 
 /** The names closest to what was asked for (edits of single letters), best first; none that is not close at all. */
 export function nearestNames(asked: string, names: readonly string[]): readonly string[] {
+  if (asked.length > LONGEST_COMPARED) return [];
   const wanted = asked.toLowerCase();
   const limit = Math.max(2, Math.floor(wanted.length / 3));
   return names
@@ -25,12 +28,19 @@ function distance(first: string, second: string, limit: number): number {
   let previous = Array.from({ length: second.length + 1 }, (_, index) => index);
   for (let row = 1; row <= first.length; row += 1) {
     const current = [row];
+    let least = row;
     for (let column = 1; column <= second.length; column += 1) {
       const change = first[row - 1] === second[column - 1] ? 0 : 1;
-      current.push(
-        Math.min((previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1, (previous[column - 1] ?? 0) + change),
+      const steps = Math.min(
+        (previous[column] ?? 0) + 1,
+        (current[column - 1] ?? 0) + 1,
+        (previous[column - 1] ?? 0) + change,
       );
+      if (steps < least) least = steps;
+      current.push(steps);
     }
+    // It never gets less from one row to the next.
+    if (least > limit) return limit + 1;
     previous = current;
   }
   return previous[second.length] ?? 0;

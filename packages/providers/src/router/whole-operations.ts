@@ -1,11 +1,12 @@
 import type { Usage } from '@moltbot/contracts';
+import { ProviderError } from '../failure.js';
 import type { EmbedCall, EngineCall } from './engine.js';
 import { costMicros, estimatedTokens } from './price.js';
 import type { Served, ServedAnswer } from './served.js';
 import type { Operation, TargetCall } from './try-model.js';
 import { send, wholeJson } from './upstream-answer.js';
 import { upstreamTurn } from './upstream-turn.js';
-import type { WholeAnswer } from '../wire.js';
+import type { ChatWire, WholeAnswer } from '../wire.js';
 
 /** An answer that is not streamed: committed when it is whole and parsed. */
 export function answerOperation(options: EngineCall): Operation<ServedAnswer> {
@@ -25,7 +26,7 @@ export function answerOperation(options: EngineCall): Operation<ServedAnswer> {
         callerHeaders: sameDialect ? headers : undefined,
         headersTimeoutMs: run.plan.timeouts.answer,
       });
-      const answer = model.chat.fromAnswer(await wholeJson(response, target));
+      const answer = readAnswer({ chat: model.chat, body: await wholeJson(response, target), sameDialect });
       const usage = answer.usage ?? estimatedUsage(answer, call.estimatedInputTokens);
       log.end('ok', usage);
       return {
@@ -60,7 +61,10 @@ export function embedOperation(options: EmbedCall): Operation<ServedEmbeddings> 
       const wire = required(model.embeddings);
       const request = wire.toRequest({ value, bytes, model: model.upstreamName });
       const body = await wholeBody(target, request);
-      const answer = wire.fromAnswer({ body, encoding, model: model.ref });
+      const { count, ...answer } = wire.fromAnswer({ body, encoding, model: model.ref });
+      if (count !== textsIn(value['input'])) {
+        throw new ProviderError('not-an-answer', 'The answer does not embed as many texts as were sent');
+      }
       log.end('ok', answer.usage);
       return {
         ...run.served(model, payer, request.dropped),
@@ -120,6 +124,37 @@ function estimatedUsage(answer: WholeAnswer, inputTokens: number): Usage {
     characters += part.type === 'tool-call' ? part.name.length + part.arguments.length : part.text.length;
   }
   return { inputTokens, outputTokens: estimatedTokens(characters), source: 'estimated' };
+}
+
+/**
+ * A whole answer, in our words at once where they will be needed: what can't be said in them is none, and another model may
+ * be asked.
+ * @throws ProviderError
+ */
+function readAnswer(options: {
+  readonly chat: ChatWire;
+  readonly body: Buffer;
+  readonly sameDialect: boolean;
+}): WholeAnswer {
+  const { chat, body, sameDialect } = options;
+  try {
+    const given = chat.fromAnswer(body);
+    const { bytes, usage } = given;
+    if (sameDialect && usage !== undefined) return given;
+    const said = given.answer();
+    return { bytes, usage, answer: () => said };
+  } catch (cause) {
+    // JSON that nests too deep for a walk, for one.
+    throw cause instanceof ProviderError
+      ? cause
+      : new ProviderError('not-an-answer', 'The answer can not be read', { cause });
+  }
+}
+
+/** A text, tokens of one, or a list of either. */
+function textsIn(input: unknown): number {
+  if (!Array.isArray(input)) return 1;
+  return typeof input[0] === 'number' ? 1 : input.length;
 }
 
 /** `unfitnessOf` has seen to it. */

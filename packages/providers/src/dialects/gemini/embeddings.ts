@@ -26,7 +26,7 @@ export const geminiEmbeddingsWire: EmbeddingsWire = {
     };
   },
 
-  fromAnswer({ body, encoding, model }): { readonly bytes: Buffer; readonly usage: Usage | undefined } {
+  fromAnswer({ body, encoding, model }) {
     const value = parseJson(body.toString('utf8'));
     const error = readErrorObject(value);
     if (error !== undefined) throw toProviderError(error, { status: 200, unknown: 'not-an-answer' });
@@ -44,7 +44,7 @@ export const geminiEmbeddingsWire: EmbeddingsWire = {
     const bytes = Buffer.from(
       JSON.stringify({ object: 'list', data, model, usage: { prompt_tokens: tokens, total_tokens: tokens } }),
     );
-    return { bytes, usage };
+    return { count: data.length, bytes, usage };
   },
 };
 

@@ -20,6 +20,7 @@ export class CallDeltas {
   readonly #choice: number;
   readonly #calls: OpenCall[] = [];
   readonly #byUpstreamIndex = new Map<number, OpenCall>();
+  readonly #byId = new Map<string, OpenCall>();
 
   constructor(choice: number) {
     this.#choice = choice;
@@ -40,7 +41,10 @@ export class CallDeltas {
 
   #add(said: SaidCall, answerId: string, parts: StreamPart[]): void {
     const call = this.#find(said);
-    call.id ??= said.id;
+    if (call.id === undefined && said.id !== undefined) {
+      call.id = said.id;
+      if (!this.#byId.has(said.id)) this.#byId.set(said.id, call);
+    }
     if (!call.started) {
       if (said.name === undefined) {
         call.waiting += said.arguments;
@@ -54,7 +58,7 @@ export class CallDeltas {
   #find(said: SaidCall): OpenCall {
     const known =
       said.index === undefined
-        ? (this.#calls.find((call) => said.id !== undefined && call.id === said.id) ?? this.#lastFor(said))
+        ? ((said.id === undefined ? undefined : this.#byId.get(said.id)) ?? this.#lastFor(said))
         : this.#byUpstreamIndex.get(said.index);
     // A name and another id begin another call, whatever the index says.
     const another =
@@ -62,7 +66,7 @@ export class CallDeltas {
         ? said.id !== known.id
         : false;
     if (known !== undefined && !another) return known;
-    const call: OpenCall = { index: this.#calls.length, id: said.id, started: false, waiting: '' };
+    const call: OpenCall = { index: this.#calls.length, id: undefined, started: false, waiting: '' };
     this.#calls.push(call);
     if (said.index !== undefined) this.#byUpstreamIndex.set(said.index, call);
     return call;

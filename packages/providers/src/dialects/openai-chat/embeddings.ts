@@ -25,7 +25,7 @@ export const openAiEmbeddingsWire: EmbeddingsWire = {
     }
     const usage = fromUsage(value['usage']);
     const asAsked = rows.every((row) => (typeof row['embedding'] === 'string') === (encoding === 'base64'));
-    return { bytes: asAsked ? body : reencoded(value, rows, encoding), usage };
+    return { count: rows.length, bytes: asAsked ? body : reencoded(value, rows, encoding), usage };
   },
 };
 
