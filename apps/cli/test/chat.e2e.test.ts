@@ -107,6 +107,12 @@ describe('moltbot chat', () => {
       const here = await moltbot(['chat', '--url', server.url, '-m', 'demo:tokens=3', 'x'], { home: other.path });
       expect(here.code).toBe(0);
       expect((await moltbot(['chat', '--url', 'localhost', 'x'], { home: other.path })).code).toBe(2);
+      // Words for a proxy are no key of ours, and are not said again.
+      for (const url of ['http://me:hidden@127.0.0.1:1', 'ftp://me:hidden@127.0.0.1:1', 'http://me:hidden@']) {
+        const refused = await moltbot(['chat', '--url', url, 'x'], { home: other.path });
+        expect([url, refused.code]).toEqual([url, 2]);
+        expect(refused.stderr).not.toContain('hidden');
+      }
     } finally {
       other.remove();
     }

@@ -21,6 +21,14 @@ describe('the history of sessions', () => {
     expect(await new ChatHistory(file()).load()).toEqual(['second, on two lines', 'first']);
   });
 
+  it('takes a paste that is mostly blank in no time', async () => {
+    const history = new ChatHistory(file());
+    const began = performance.now();
+    await history.add(`a${' '.repeat(200_000)}b\n\n \n c`);
+    expect(performance.now() - began).toBeLessThan(1_000);
+    expect((await history.load())[0]).toMatch(/^a +b c$/);
+  });
+
   it('is for its owner only, also where the file was open before', async () => {
     await new ChatHistory(file()).add('mine');
     expect(statSync(file()).mode & 0o777).toBe(0o600);

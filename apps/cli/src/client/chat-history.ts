@@ -32,7 +32,11 @@ export class ChatHistory {
 
   /** A text of many lines becomes one. */
   async add(text: string): Promise<void> {
-    const line = text.replace(/\s*\n\s*/g, ' ');
+    const line = text
+      .split('\n')
+      .map((piece) => piece.trim())
+      .filter((piece) => piece !== '')
+      .join(' ');
     try {
       await mkdir(dirname(this.#file), { recursive: true, mode: 0o700 });
       await appendFile(this.#file, `${line}\n`, { mode: 0o600 });

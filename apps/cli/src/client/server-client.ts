@@ -28,7 +28,7 @@ const ANSWER_WITHIN_MS = 10_000;
 /** The server named by `--url`, else the one that runs for this home, else where the configuration says it would be. */
 export async function createServerClient(context: CommandContext, options: CommandOptions): Promise<ServerClient> {
   const { env, messages } = context;
-  const url = (await addressOf(context, options)).replace(/\/+$/, '');
+  const url = (await addressOf(context, options)).replace(/(?<!\/)\/+$/, '');
   const key = typeof options['key'] === 'string' ? options['key'] : env['MOLTBOT_API_KEY'];
   // A key with a line end in it (`$(cat file)` has none, an editor may) is refused here, not by the HTTP client.
   if (key !== undefined && /[^\x21-\x7e]/.test(key.trim())) throw new CommandError('usage', messages.badKey);
@@ -62,8 +62,13 @@ export async function createServerClient(context: CommandContext, options: Comma
 
 async function addressOf({ env, paths, messages }: CommandContext, { url }: CommandOptions): Promise<string> {
   if (typeof url === 'string') {
-    if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return url;
-    throw new CommandError('usage', messages.badUrl(url));
+    const parsed = URL.parse(url);
+    // A password here would be shown with every message that names the server.
+    if (parsed !== null && parsed.username + parsed.password !== '') {
+      throw new CommandError('usage', messages.urlWithPassword);
+    }
+    if (parsed !== null && /^https?:$/.test(parsed.protocol)) return url;
+    throw new CommandError('usage', messages.badUrl(url.replace(/^.*@/s, '***@')));
   }
   const running = readRunning(paths.runDirectory);
   if (running?.url !== undefined) return running.url;

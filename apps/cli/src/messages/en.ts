@@ -14,6 +14,7 @@ export const english = (command: string) => ({
   missingValue: (option: string) => `\`${option}\` needs a value.`,
   excessArguments: (words: string) => `There is more than this command takes: \`${words}\`.`,
   badUrl: (url: string) => `\`${url}\` is no address: write it as http://127.0.0.1:8080.`,
+  urlWithPassword: 'An address holds no user and no password: a key goes into MOLTBOT_API_KEY.',
   badKey: 'The API key holds a space or a character that no key has.',
 
   starting: 'starting …',

@@ -15,6 +15,7 @@ export const chinese = (command: string): Messages => ({
   missingValue: (option) => `\`${option}\` 需要一个值。`,
   excessArguments: (words) => `多余的参数：\`${words}\`。`,
   badUrl: (url) => `\`${url}\` 不是地址：请写成 http://127.0.0.1:8080。`,
+  urlWithPassword: '地址中不能含有用户名和密码：密钥请放在 MOLTBOT_API_KEY 中。',
   badKey: 'API 密钥中含有空格或密钥中不会出现的字符。',
 
   starting: '正在启动 …',
