@@ -1,9 +1,10 @@
+import { isIPv4 } from 'node:net';
 import { MoltbotError } from '@moltbot/contracts';
 import type { Settings } from '@moltbot/config';
 
 /** Whether only this machine can reach the address. */
 export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }
 
 /** What `server.access` means for the address: `auto` is open on a loopback address and asks for API keys elsewhere. */
