@@ -108,7 +108,7 @@ describe('createModel', () => {
   });
 
   it('is believed to do all but go on with an answer, where nothing is configured', () => {
-    for (const name of ['openai', 'gemini', 'ollama']) {
+    for (const name of ['openai', 'anthropic', 'gemini', 'ollama']) {
       expect(model(name)).toMatchObject({
         ref: `${name}:m`,
         name: 'm',
@@ -134,6 +134,7 @@ describe('createModel', () => {
     ['claude-opus-4-5', {}, true],
     ['claude-opus-4-6', {}, false],
     ['claude-sonnet-5', {}, false],
+    ['kimi-k3', {}, false],
     ['fast', { models: { fast: { upstream_name: 'claude-haiku-4-5' } } }, true],
     ['best', { models: { best: { upstream_name: 'claude-opus-5' } } }, false],
     ['claude-opus-5', { models: { 'claude-opus-5': { prefill: true } } }, true],

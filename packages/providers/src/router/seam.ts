@@ -1,5 +1,6 @@
 import type { StreamPart } from '@moltbot/contracts';
-import { createReplayJoiner, createSeamJoiner } from '../join.js';
+import { createReplayJoiner } from '../join.js';
+import { createContinuationJoiner, type Joiner } from './continuation-joiner.js';
 
 /** Fits the parts of a model that goes on with a broken answer to what was shown already. */
 export interface Seam {
@@ -7,13 +8,7 @@ export interface Seam {
   take(parts: readonly StreamPart[]): readonly StreamPart[];
   /** What was held back to the end. */
   end(): readonly StreamPart[];
-  /** Anew only: the new answer is another one than what was shown; nothing of it has been given out. */
-  readonly diverged: boolean;
-}
-
-interface Joiner {
-  push(text: string): string;
-  end(): string;
+  /** The new answer is another one than what was shown; nothing of it has been given out. */
   readonly diverged: boolean;
 }
 
@@ -26,15 +21,10 @@ export interface SeamOptions {
 
 export function createSeam({ rung, shown, replaces }: SeamOptions): Seam {
   if (shown === '' || replaces) return new PartSeam(AS_IT_IS);
-  return new PartSeam(rung === 'anew' ? replayJoiner(shown) : seamJoiner(shown));
+  return new PartSeam(rung === 'anew' ? replayJoiner(shown) : createContinuationJoiner(shown));
 }
 
 const AS_IT_IS: Joiner = { push: (text) => text, end: () => '', diverged: false };
-
-function seamJoiner(shown: string): Joiner {
-  const joiner = createSeamJoiner({ shown });
-  return { push: (text) => joiner.push(text), end: () => joiner.end(), diverged: false };
-}
 
 function replayJoiner(shown: string): Joiner {
   const joiner = createReplayJoiner({ shown });

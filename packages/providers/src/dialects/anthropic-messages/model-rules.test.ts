@@ -24,7 +24,7 @@ describe('modelRules', () => {
     ['claude-mythos-preview', 'adaptive', 'never', 'none', true, true, false],
     ['claude-opus-6-20270301', 'adaptive', 'never', 'none', false, true, false],
     ['claude-pro', 'adaptive', 'never', 'none', true, true, false],
-    ['kimi-k3', 'budget', 'disabled', 'any', true, false, true],
+    ['kimi-k3', 'budget', 'disabled', 'any', true, false, false],
   ])('knows %s', (name, thinking, thinkingOff, sampling, forcedToolChoice, structuredOutput, prefill) => {
     expect(modelRules(name)).toMatchObject({
       thinking,

@@ -46,8 +46,8 @@ const UNFORCED: ModelRules = { ...ALWAYS_THINKS, forcedToolChoice: false };
 
 /** A name with `claude` in it and nothing else that is known: taken for one of today's. */
 const CURRENT = ALWAYS_THINKS;
-/** Another vendor's model behind this API. */
-const FOREIGN: ModelRules = { ...BEFORE_4_5, thinkingOff: 'disabled' };
+/** Another vendor's model behind this API. Some begin anew instead of going on, and say nothing of it. */
+const FOREIGN: ModelRules = { ...BEFORE_4_5, thinkingOff: 'disabled', prefill: false };
 
 /** First row whose line (or any) and lowest version fit; a version is major * 100 + minor. */
 const ROWS: readonly (readonly [line: string | undefined, version: number, rules: ModelRules])[] = [
