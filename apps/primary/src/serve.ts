@@ -139,7 +139,7 @@ async function listen(app: NestFastifyApplication, server: Settings['server']): 
   try {
     await app.listen(server.port, server.host);
   } catch (error) {
-    throw toPortError(error, { port: server.port, flag: '--port' });
+    throw toListenError(error, { host: server.host, port: server.port, flag: '--port' });
   }
 }
 
@@ -161,29 +161,33 @@ async function startOps(options: {
       },
     });
   } catch (error) {
-    throw toPortError(error, { port: server.metrics_port, flag: '--metrics-port' });
+    throw toListenError(error, { host: server.host, port: server.metrics_port, flag: '--metrics-port' });
   }
 }
 
-function toPortError(error: unknown, { port, flag }: { port: number; flag: string }): unknown {
-  const code = (error as { readonly code?: unknown } | null)?.code;
-  if (code === 'EADDRINUSE') {
-    return new MoltbotError(
-      'port_in_use',
-      `Port ${port} is taken. Choose another with \`${flag} N\`, or stop what holds it.`,
-      {
-        cause: error,
-      },
-    );
+function toListenError(error: unknown, { host, port, flag }: { host: string; port: number; flag: string }): unknown {
+  switch ((error as { readonly code?: unknown } | null)?.code) {
+    case 'EADDRINUSE':
+      return new MoltbotError(
+        'port_in_use',
+        `Port ${port} is taken. Choose another with \`${flag} N\`, or stop what holds it.`,
+        { cause: error },
+      );
+    case 'EACCES':
+      return new MoltbotError(
+        'port_in_use',
+        `This user may not open port ${port}. Choose one above 1023 with \`${flag} N\`.`,
+        { cause: error },
+      );
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return new MoltbotError(
+        'config_invalid',
+        `This machine has no address ${host}. Choose another with \`--host ADDRESS\` or \`server.host\`.`,
+        { cause: error },
+      );
+    default:
+      return error;
   }
-  if (code === 'EACCES') {
-    return new MoltbotError(
-      'port_in_use',
-      `This user may not open port ${port}. Choose one above 1023 with \`${flag} N\`.`,
-      {
-        cause: error,
-      },
-    );
-  }
-  return error;
 }

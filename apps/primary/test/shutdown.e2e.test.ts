@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleepFor } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { generateApiKey } from '@moltbot/auth';
 import { ROLE_EXIT } from '@moltbot/contracts';
 import { SCRIPTED_TEXT, type ScriptedUpstream, startScriptedUpstream } from '@moltbot/providers/testing';
 import { databaseUrl, openStorage, type Storage } from '@moltbot/storage';
@@ -144,6 +145,15 @@ describe('a start', () => {
     } finally {
       holder.close();
     }
+  });
+
+  it('on an address that this machine does not have says so', async () => {
+    const { hash, prefix } = generateApiKey();
+    await storage.apiKeys.create({ name: 'anybody', hash, prefix, scopes: ['chat'] });
+    // RFC 5737: an address of nobody's.
+    await expect(startPrimary({ config: config({ host: '192.0.2.1' }) })).rejects.toThrow(
+      new RegExp(`ended with ${ROLE_EXIT.refused}:[^]*config_invalid: .*no address 192\\.0\\.2\\.1.*--host`),
+    );
   });
 
   it('with a broken configuration says file, line and key, and shows no secret', async () => {
