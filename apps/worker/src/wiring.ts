@@ -36,7 +36,7 @@ export interface RunningWorker {
 }
 
 /** The database or the queue is asked again after this. */
-const RETRY_MS = 2_000;
+const RETRY_MS = 1_000;
 const DATABASE_CONNECTIONS = 2;
 const ANSWER_WITHIN_MS = 3_000;
 
@@ -89,13 +89,17 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       randomBytes,
     });
     const worker = await patiently(options, 'the queue', async () =>
-      queues.createWorker(runner, {
-        concurrency: settings.worker.concurrency,
-        takeoverAfterMs: settings.worker.takeover_after,
-        onEvent: (event) => {
-          telemetry.jobEvent(event);
-        },
-      }),
+      // What is given up here ends with `queues.close`.
+      untilAborted(
+        queues.createWorker(runner, {
+          concurrency: settings.worker.concurrency,
+          takeoverAfterMs: settings.worker.takeover_after,
+          onEvent: (event) => {
+            telemetry.jobEvent(event);
+          },
+        }),
+        signal,
+      ),
     );
     signal.throwIfAborted();
     return running(worker, queues, close);
@@ -145,5 +149,19 @@ async function patiently<T>({ logger, signal }: WorkerOptions, what: string, sta
       logger.warn(`waiting for ${what}`, { reason: error.message, action: error.action });
       await delay(RETRY_MS, undefined, { signal }).catch(() => {});
     }
+  }
+}
+
+/** @throws the signal's reason, however long the work would still take */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => {
+    aborted.reject(signal.reason);
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
 }

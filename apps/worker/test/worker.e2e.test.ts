@@ -1,16 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type JobSnapshot, openQueues, type Queues } from '@moltbot/queue';
+import { openQueues, type Queues } from '@moltbot/queue';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '@moltbot/storage';
 import { once } from 'node:events';
-import { access, chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startRedisServer } from '../../../packages/queue/test/redis-server.js';
-import type { TestServer } from '../../../packages/queue/test/test-server.js';
+import { active, job } from './job-state.js';
 import { spawnWorker, type WorkerProcess } from './worker-process.js';
-
-const PATIENCE_MS = 25_000;
 
 let folder: string;
 let home: string;
@@ -42,24 +39,6 @@ function start(options: Partial<Parameters<typeof spawnWorker>[0]> = {}): Worker
   workers.push(worker);
   return worker;
 }
-
-async function job(
-  queues: Queues,
-  id: string,
-  reached: (snapshot: JobSnapshot) => boolean = ({ state }) => state === 'completed' || state === 'failed',
-): Promise<JobSnapshot> {
-  const deadline = performance.now() + PATIENCE_MS;
-  for (;;) {
-    const snapshot = await queues.find('warmup', id).catch(() => undefined);
-    if (snapshot !== undefined && reached(snapshot)) return snapshot;
-    if (performance.now() > deadline) throw new Error(`job ${id} is still ${JSON.stringify(snapshot)}`);
-    await new Promise((resolve) => {
-      setTimeout(resolve, 30);
-    });
-  }
-}
-
-const active = ({ state }: JobSnapshot): boolean => state === 'active';
 
 describe('a worker on the embedded database', () => {
   let queues: Queues;
@@ -123,7 +102,7 @@ describe('a worker on the embedded database', () => {
   it('lets a running job end after SIGTERM and takes no other', async () => {
     const worker = start({ flags: { 'worker.concurrency': 1 } });
     await worker.ready();
-    const running = await queues.enqueue('warmup', { models: ['demo:slow=1s'] });
+    const running = await queues.enqueue('warmup', { models: ['demo:slow=400ms'] });
     await job(queues, running.id, active);
     const next = await queues.enqueue('warmup', {});
     worker.kill('SIGTERM');
@@ -135,9 +114,9 @@ describe('a worker on the embedded database', () => {
   });
 
   it('hands a job back when the grace is over; the next worker does it at once', async () => {
-    const first = start({ flags: { 'worker.drain_grace': '200ms' } });
+    const first = start({ flags: { 'worker.drain_grace': '100ms' } });
     await first.ready();
-    const { id } = await queues.enqueue('warmup', { models: ['demo:slow=2s'] });
+    const { id } = await queues.enqueue('warmup', { models: ['demo:slow=600ms'] });
     await job(queues, id, active);
     first.kill('SIGTERM');
     expect(await first.ended()).toEqual({ code: 0, signal: null });
@@ -151,14 +130,14 @@ describe('a worker on the embedded database', () => {
     const flags = { 'worker.takeover_after': '1s' };
     const first = start({ flags });
     await first.ready();
-    const { id } = await queues.enqueue('warmup', { models: ['demo:slow=2s'] });
+    const { id } = await queues.enqueue('warmup', { models: ['demo:slow=600ms'] });
     await job(queues, id, active);
     first.kill('SIGKILL');
     expect((await first.ended()).signal).toBe('SIGKILL');
     const second = start({ flags });
     expect(await job(queues, id)).toMatchObject({
       state: 'completed',
-      result: { models: [{ model: 'demo:slow=2s', state: 'warm' }] },
+      result: { models: [{ model: 'demo:slow=600ms', state: 'warm' }] },
     });
     expect(second.records().map(({ message }) => message)).toContain('job taken over: its worker was not heard of');
   });
@@ -234,51 +213,5 @@ describe('a worker on the embedded database', () => {
     await worker.logged('draining');
     worker.kill('SIGTERM');
     expect(await worker.ended()).toEqual({ code: 143, signal: null });
-  });
-});
-
-describe('a worker on Redis', () => {
-  let redis: TestServer;
-
-  beforeAll(async () => {
-    redis = await startRedisServer();
-  }, 30_000);
-
-  afterAll(async () => {
-    await redis.remove();
-  }, 30_000);
-
-  it('needs no database, waits for a Redis that is away, and finishes what a killed one had begun', async () => {
-    const { url } = redis.connection as { url: string };
-    const bare = join(folder, 'redis-home');
-    await mkdir(bare);
-    const flags = { 'queue.url': url, 'worker.takeover_after': '1s' };
-    await redis.down();
-    const first = start({ home: bare, flags });
-    expect(await first.logged('waiting for the queue')).toMatchObject({ level: 'warn' });
-    await redis.up();
-    const port = await first.ready();
-    expect((await fetch(`http://127.0.0.1:${port}/ready`)).status).toBe(200);
-
-    const queues = openQueues({ url, onError: () => {} });
-    try {
-      const { id } = await queues.enqueue('warmup', { models: ['demo:slow=2s'] });
-      await job(queues, id, active);
-      first.kill('SIGKILL');
-      start({ home: bare, flags });
-      expect(await job(queues, id)).toMatchObject({ state: 'completed' });
-      await expect(access(join(bare, 'data', 'postgres'))).rejects.toMatchObject({ code: 'ENOENT' });
-    } finally {
-      await queues.close();
-    }
-  });
-
-  it('ends cleanly while it still waits', async () => {
-    const bare = join(folder, 'waiting-home');
-    await mkdir(bare);
-    const worker = start({ home: bare, flags: { 'queue.url': 'redis://127.0.0.1:9' } });
-    await worker.logged('waiting for the queue');
-    worker.kill('SIGTERM');
-    expect(await worker.ended()).toEqual({ code: 0, signal: null });
   });
 });

@@ -70,6 +70,7 @@ export function openQueues(options: OpenQueuesOptions): Queues {
   const backend = openBackend(options, onError);
   const queues = new Map<string, BullQueue>();
   const workers = new Set<JobWorker>();
+  const starts = new Set<Promise<JobWorker>>();
   let prepared: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
 
@@ -84,6 +85,7 @@ export function openQueues(options: OpenQueuesOptions): Queues {
   /** One that is connected. BullMQ never tries again where the first connection failed: such a one is replaced. */
   async function connectedQueue(name: string): Promise<BullQueue> {
     await prepare();
+    if (closing !== undefined) throw closed();
     const queue = queues.get(name) ?? openQueue(name);
     try {
       await queue.waitUntilReady();
@@ -104,7 +106,7 @@ export function openQueues(options: OpenQueuesOptions): Queues {
 
   /** `work` is not begun where connecting took all the time. */
   async function onQueue<T>(name: string, work: (queue: BullQueue) => Promise<T>): Promise<T> {
-    if (closing !== undefined) throw new MoltbotError('queue_unavailable', 'The queue is closed');
+    if (closing !== undefined) throw closed();
     let givenUp = false;
     const call = async (): Promise<T> => {
       const queue = await connectedQueue(name);
@@ -119,6 +121,8 @@ export function openQueues(options: OpenQueuesOptions): Queues {
   }
 
   async function close(): Promise<void> {
+    // One that is just starting is stopped too: nobody else would do it.
+    await Promise.all([...starts].map(async (start) => settledWithin(start, CLOSE_WITHIN_MS)));
     await Promise.all([...workers].map(async (worker) => worker.stop({ graceMs: 0 })));
     await Promise.all([...queues.values()].map(async (queue) => settledWithin(queue.close(), CLOSE_WITHIN_MS)));
     queues.clear();
@@ -160,8 +164,12 @@ export function openQueues(options: OpenQueuesOptions): Queues {
     createWorker: async (processor, workerOptions) => {
       // A worker waits for its server without end: whether there is one is found out by a producer.
       await ready();
-      const worker = await startJobWorker({ backend, queueNames: queueNames(), processor, onError, ...workerOptions });
+      if (closing !== undefined) throw closed();
+      const start = startJobWorker({ backend, queueNames: queueNames(), processor, onError, ...workerOptions });
+      starts.add(start);
+      const worker = await start.finally(() => starts.delete(start));
       workers.add(worker);
+      if (closing !== undefined) throw closed();
       return worker;
     },
     close: async () => {
@@ -179,6 +187,10 @@ function openBackend(options: OpenQueuesOptions, onError: (error: unknown) => vo
   return target.kind === 'redis'
     ? createRedisBackend({ target, namespace, onError })
     : createPostgresBackend({ target, namespace: `${namespace}_queue`, onError });
+}
+
+function closed(): MoltbotError {
+  return new MoltbotError('queue_unavailable', 'The queue is closed');
 }
 
 function queueNames(): readonly string[] {

@@ -1,23 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { openQueues } from '../src/index.js';
-import { type PostgresTestServer, startPostgresServer } from './postgres-server.js';
+import { startPostgresServer } from './postgres-server.js';
 import { describeQueues, eventually } from './queue-conformance.js';
 
-describeQueues('PostgreSQL', startPostgresServer);
-
-describe('a queue on the embedded database', () => {
-  let server: PostgresTestServer;
-
-  beforeAll(async () => {
-    server = await startPostgresServer();
-  }, 60_000);
-
-  afterAll(async () => {
-    await server.remove();
-  }, 60_000);
-
-  it('takes options of the session from a URL beside its own', async () => {
-    const { host, database, user } = server.connection as { host: string; database: string; user: string };
+describeQueues('PostgreSQL', startPostgresServer, (server) => {
+  it('take options of the session from a URL beside its own', async () => {
+    const { host, database, user } = server().connection as { host: string; database: string; user: string };
     const url = `postgres://${user}@localhost:5432/${database}?host=${encodeURIComponent(host)}&options=-c%20lock_timeout%3D5s`;
     const queues = openQueues({ url, namespace: 'with_options', onError: () => {} });
     try {
@@ -28,13 +16,13 @@ describe('a queue on the embedded database', () => {
     }
   });
 
-  it('has lost no job that was accepted when the database is killed at once', async () => {
-    const queues = openQueues({ connection: server.connection, onError: () => {} });
+  it('have lost no job that was accepted when the database is killed at once', async () => {
+    const queues = openQueues({ connection: server().connection, namespace: 'crashed', onError: () => {} });
     try {
       await queues.ready();
       const ids: string[] = [];
       for (let count = 0; count < 5; count += 1) ids.push((await queues.enqueue('warmup', {})).id);
-      server.crash();
+      server().crash();
       await eventually(async () => queues.ready());
       for (const id of ids) expect(await queues.find('warmup', id)).toMatchObject({ state: 'waiting' });
     } finally {

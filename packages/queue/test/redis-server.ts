@@ -4,14 +4,20 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import type { TestServer } from './test-server.js';
 
 const MISSING =
   'These tests need the program redis-server: run `apt-get install redis-server` (or brew install redis).';
 const READY_WITHIN_MS = 10_000;
 
+export interface RedisTestServer extends TestServer {
+  /** How many there are, but for the one that asks. */
+  connections(): Promise<number>;
+}
+
 /** A redis-server of our own on a free port of 127.0.0.1, with an append-only file, so that jobs survive its restart. */
-export async function startRedisServer(): Promise<TestServer> {
+export async function startRedisServer(): Promise<RedisTestServer> {
   const folder = await mkdtemp(join(tmpdir(), 'moltbot-redis-'));
   const port = await freePort();
   let server: ChildProcess | undefined;
@@ -53,6 +59,18 @@ export async function startRedisServer(): Promise<TestServer> {
     connection: { url: `redis://127.0.0.1:${port}` },
     up,
     down,
+    connections: async () => {
+      const client = new Redis(port, '127.0.0.1');
+      try {
+        return (
+          String(await client.client('LIST'))
+            .trim()
+            .split('\n').length - 1
+        );
+      } finally {
+        client.disconnect();
+      }
+    },
     remove: async () => {
       await down();
       await rm(folder, { recursive: true, force: true });
