@@ -55,7 +55,7 @@ export interface ProviderErrorOptions {
   readonly status?: number | undefined;
   /** The provider's own machine-readable code or type (`insufficient_quota`, `overloaded_error`), at most 100 characters. */
   readonly providerCode?: string | undefined;
-  /** The field the provider complains of, where it names one. */
+  /** The field the provider complains of, where it names one; at most 256 characters. */
   readonly param?: string | undefined;
   /** From Retry-After (seconds or a date), `retry-after-ms` or `x-ms-retry-after-ms`. */
   readonly retryAfterMs?: number | undefined;
@@ -82,7 +82,7 @@ export class ProviderError extends Error {
     this.kind = kind;
     this.status = options.status;
     this.providerCode = options.providerCode?.slice(0, 100);
-    this.param = options.param;
+    this.param = options.param?.slice(0, 256);
     this.retryAfterMs = options.retryAfterMs;
     this.callerMessage = options.callerMessage?.slice(0, 2_000);
   }

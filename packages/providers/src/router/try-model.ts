@@ -211,9 +211,10 @@ async function tokenOf(run: ChainRun, payer: Payer): Promise<Secret | undefined 
 
 /** Some servers repeat in their complaint what they were sent. */
 function withoutSecret(error: ProviderError, token: Secret | undefined): ProviderError {
-  if (token === undefined || error.callerMessage?.includes(token.reveal()) !== true) return error;
-  const { kind, message, status, providerCode, param, retryAfterMs } = error;
-  return new ProviderError(kind, message, { status, providerCode, param, retryAfterMs });
+  const { callerMessage = '', param = '' } = error;
+  if (token === undefined || !`${callerMessage} ${param}`.includes(token.reveal())) return error;
+  const { kind, message, status, providerCode, retryAfterMs } = error;
+  return new ProviderError(kind, message, { status, providerCode, retryAfterMs });
 }
 
 function failureOf(thrown: unknown, run: ChainRun): ProviderError {
