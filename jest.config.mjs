@@ -6,6 +6,8 @@ export default {
   testEnvironmentOptions: { customExportConditions: ['source', 'node'] },
   roots: ['<rootDir>/packages', '<rootDir>/apps'],
   testMatch: ['**/src/**/*.test.ts', '**/test/**/*.test.ts'],
+  globalSetup: '<rootDir>/tools/jest-run.mjs',
+  globalTeardown: '<rootDir>/tools/jest-run-end.mjs',
   modulePathIgnorePatterns: ['/dist/'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },

@@ -25,13 +25,13 @@ export function temporaryDirectory(): string {
 
 const SHARED = 'moltbot-test-shared-';
 
-/** One server for all test files of a run (the workers of jest have one parent): preparing one takes a second. */
+/** One server for all test files of a run: preparing one takes a second. The end of the run takes it away. */
 async function sharedServer(): Promise<EmbeddedPostgres> {
   for (const name of readdirSync(tmpdir())) {
     if (!name.startsWith(SHARED) || isRunning({ pid: Number(name.slice(SHARED.length)) })) continue;
     rmSync(join(tmpdir(), name), { recursive: true, force: true });
   }
-  const directory = join(tmpdir(), SHARED + process.ppid);
+  const directory = join(tmpdir(), SHARED + (process.env['MOLTBOT_TEST_RUN'] ?? process.ppid));
   mkdirSync(directory, { recursive: true, mode: 0o755 });
   return startEmbeddedPostgres({ dataDirectory: join(directory, 'postgres') });
 }
