@@ -130,7 +130,7 @@ describe('the end of a stream', () => {
       for (let index = 0; index < 3; index += 1) {
         const read = await readStream(await engine.stream(call({ stream: true })));
         expect(read).toMatchObject({ text: 'Hello', error: undefined });
-        await wait(60);
+        await wait(150);
       }
       expect(upstream.connections).toHaveLength(1);
     } finally {
