@@ -170,11 +170,11 @@ export function createUsageLedger(options: UsageLedgerOptions): UsageLedger {
     closed = true;
     clearTimeout(timer);
     timer = undefined;
-    const deadline = Date.now() + timeoutMs;
+    const deadline = performance.now() + timeoutMs;
     for (;;) {
-      const left = deadline - Date.now();
+      const left = deadline - performance.now();
       if (left <= 0 || (await within(flush(), left)) === true) break;
-      if (failuresInARow > 0) await pause(Math.min(200, Math.max(0, deadline - Date.now())));
+      if (failuresInARow > 0) await pause(Math.min(200, Math.max(0, deadline - performance.now())));
     }
     abandoned = true;
     if (buffered > 0) drop(buffered, 'closed');

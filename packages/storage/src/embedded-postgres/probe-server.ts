@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import pg from 'pg';
 import type { EmbeddedConnection } from './embedded-postgres.js';
 
@@ -22,6 +23,20 @@ export async function probeServer(connection: EmbeddedConnection, timeoutMs: num
     if (error instanceof pg.DatabaseError) return 'ready';
     return code === 'EACCES' || code === 'EPERM' ? 'forbidden' : 'silent';
   }
+}
+
+/** Whether a process holds the socket, even one that never answers. */
+export function isListening(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    const end = (listens: boolean) => {
+      socket.destroy();
+      resolve(listens);
+    };
+    socket.once('connect', () => end(true));
+    // EAGAIN: its queue is full. EACCES: another user's.
+    socket.once('error', ({ code }: NodeJS.ErrnoException) => end(code === 'EAGAIN' || code === 'EACCES'));
+  });
 }
 
 /** initdb makes the database `postgres` only. */

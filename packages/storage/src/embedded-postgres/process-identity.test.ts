@@ -25,7 +25,7 @@ describe('a process', () => {
   if (process.platform === 'linux') {
     it('that nobody has waited for does not run', async () => {
       // The shell becomes a sleep, which never waits for the child that the shell has started.
-      const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 20'], { stdio: ['ignore', 'pipe', 'ignore'] });
+      const parent = spawn('sh', ['-c', 'sleep 0.3 & echo $!; exec sleep 20'], { stdio: ['ignore', 'pipe', 'ignore'] });
       try {
         const [text] = (await once(parent.stdout, 'data')) as [Buffer];
         const pid = Number(text.toString());

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 
 /** A process that is told apart from a later one with the same number. */
 export interface ProcessIdentity {
@@ -26,6 +26,19 @@ export function isRunning(identity: ProcessIdentity): boolean {
   if (stat === undefined) return true;
   if (stat.state === 'Z' || stat.state === 'X') return false;
   return identity.startTime === undefined || stat.startTime === identity.startTime;
+}
+
+let namespace: string | undefined;
+
+/** Within which numbers mean processes: those of another container are others. Empty where only one is known. */
+export function processNamespace(): string {
+  if (namespace !== undefined) return namespace;
+  try {
+    namespace = readlinkSync('/proc/self/ns/pid');
+  } catch {
+    namespace = '';
+  }
+  return namespace;
 }
 
 /** Its command line; `undefined` where the system doesn't tell (Windows). */

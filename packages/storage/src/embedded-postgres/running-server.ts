@@ -5,8 +5,8 @@ import { MoltbotError, type Secret } from '@moltbot/contracts';
 import type { EmbeddedConnection } from './embedded-postgres.js';
 import { initialiseData, isInitialised, SUPERUSER, serverPassword, syncInBackground } from './initialise-data.js';
 import { platformBinaries } from './platform-binaries.js';
-import { postmasterFilePath, readPostmasterFile } from './postmaster-file.js';
-import { createDatabase, probeServer } from './probe-server.js';
+import { type PostmasterFile, postmasterFilePath, readPostmasterFile } from './postmaster-file.js';
+import { createDatabase, isListening, probeServer } from './probe-server.js';
 import { commandLineOf, isRunning, type ProcessIdentity, processIdentity } from './process-identity.js';
 import { reachableBinaries } from './reachable-binaries.js';
 import { placeServer, type ServerDirectories, socketDirectory } from './server-directories.js';
@@ -75,7 +75,7 @@ async function launchUntilReady(
   const { binaries, listening, user, onExit, readyTimeoutMs } = options;
   const { data, log } = options.directories;
   // After a main process that was killed, its last children may hold the shared memory for a moment: try again.
-  const orphansUntil = readPostmasterFile(data) === undefined ? 0 : Date.now() + ORPHANS_TIMEOUT_MS;
+  const orphansUntil = readPostmasterFile(data) === undefined ? 0 : performance.now() + ORPHANS_TIMEOUT_MS;
   for (;;) {
     let ready = false;
     const identity = await launchServer({ binaries, data, log, listening, user, onExit: () => ready && onExit() });
@@ -83,7 +83,7 @@ async function launchUntilReady(
     if (ready) return identity;
     const ended = !isRunning(identity);
     await stopServer({ server: identity, data, binaries, fastTimeoutMs: 1_000 });
-    if (ended && Date.now() < orphansUntil) {
+    if (ended && performance.now() < orphansUntil) {
       await delay(200);
       continue;
     }
@@ -111,12 +111,13 @@ async function joinServer(
 ): Promise<RunningServer | undefined> {
   const { directories, password, silentTimeoutMs, readyTimeoutMs } = options;
   const probeTimeoutMs = Math.min(PROBE_TIMEOUT_MS, silentTimeoutMs);
-  const deadline = Date.now() + readyTimeoutMs;
-  let silentSince = Date.now();
+  const deadline = performance.now() + readyTimeoutMs;
+  let silentSince = performance.now();
   for (;;) {
     const found = findServer(directories);
     if (found === undefined) {
       const file = readPostmasterFile(directories.data);
+      if (file !== undefined) await refuseUnseenServer(directories, file);
       // PostgreSQL would take a process that has got the number since for its predecessor. Else the file stays: with it
       // the new server finds children of the old one that are still at work.
       if (file !== undefined && isRunning({ pid: file.pid })) rmSync(postmasterFilePath(directories.data));
@@ -132,8 +133,8 @@ async function joinServer(
         `The embedded database in ${directories.data} is run by another user: start MoltBot as that user.`,
       );
     }
-    if (answer !== 'silent') silentSince = Date.now();
-    if (Date.now() - silentSince >= silentTimeoutMs || Date.now() >= deadline) {
+    if (answer !== 'silent') silentSince = performance.now();
+    if (performance.now() - silentSince >= silentTimeoutMs || performance.now() >= deadline) {
       const ours = ownership(directories.data, found.identity.pid) === 'ours';
       const patience = Math.min(3_000, silentTimeoutMs);
       const timeouts = { fastTimeoutMs: patience, immediateTimeoutMs: patience };
@@ -146,6 +147,22 @@ async function joinServer(
       }
     }
     await delay(50);
+  }
+}
+
+/**
+ * Two containers on one folder don't see each other's processes, and nothing in PostgreSQL keeps a second server from its
+ * data there. The socket in the folder tells. @throws MoltbotError `storage_unavailable` where somebody listens
+ */
+async function refuseUnseenServer(directories: ServerDirectories, file: PostmasterFile): Promise<void> {
+  if (process.platform === 'win32') return;
+  // Where the folder is mounted at another path there, its note of the socket's place means nothing here.
+  for (const directory of new Set([join(directories.server, 'socket'), file.socketDirectory])) {
+    if (directory === '' || !(await isListening(join(directory, `.s.PGSQL.${file.port}`)))) continue;
+    throw new MoltbotError(
+      'storage_unavailable',
+      `Another container uses the embedded database in ${directories.data}: stop that one first, or set \`storage.url\` to a PostgreSQL server that both can reach.`,
+    );
   }
 }
 

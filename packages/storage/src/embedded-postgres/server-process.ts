@@ -114,8 +114,8 @@ export async function untilReady(options: {
   readonly data: string;
   readonly timeoutMs: number;
 }): Promise<boolean> {
-  const deadline = Date.now() + options.timeoutMs;
-  while (Date.now() < deadline) {
+  const deadline = performance.now() + options.timeoutMs;
+  while (performance.now() < deadline) {
     const file = readPostmasterFile(options.data);
     if (file?.pid === options.server.pid && file.status === 'ready') return true;
     if (!isRunning(options.server)) return false;
@@ -126,8 +126,8 @@ export async function untilReady(options: {
 
 /** @returns whether it is gone */
 async function untilGone(server: ProcessIdentity, timeoutMs: number): Promise<boolean> {
-  for (const deadline = Date.now() + timeoutMs; isRunning(server); await delay(POLL_MS)) {
-    if (Date.now() >= deadline) return false;
+  for (const deadline = performance.now() + timeoutMs; isRunning(server); await delay(POLL_MS)) {
+    if (performance.now() >= deadline) return false;
   }
   return true;
 }

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
 import { type DatabaseUser, startDatabaseUser } from '../__fixtures__/database-user-process.js';
 import { temporaryDirectory } from '../__fixtures__/test-database.js';
@@ -153,6 +154,42 @@ describe('the embedded database', () => {
       expect(isRunning({ pid: other.pid ?? 0 })).toBe(true);
     } finally {
       other.kill('SIGKILL');
+    }
+  });
+
+  it('lets no second server at the data of one whose process can’t be seen, as from another container', async () => {
+    const first = await start('main');
+    const path = join(root, 'main/data/postmaster.pid');
+    const content = readFileSync(path, 'utf8');
+    const ended = spawn('true', { stdio: 'ignore' });
+    await once(ended, 'exit');
+    try {
+      // There it has another number: one of nobody, or of anybody.
+      for (const number of [ended.pid, process.pid]) {
+        writeFileSync(path, content.replace(/^\d+/, String(number)));
+        await expect(start('main')).rejects.toMatchObject({
+          code: 'storage_unavailable',
+          message: expect.stringContaining('Another container'),
+        });
+        expect(existsSync(path)).toBe(true);
+      }
+    } finally {
+      writeFileSync(path, content);
+    }
+    expect(await query(first.server, 'select value from kept')).toEqual([{ value: 42 }]);
+  });
+
+  it('starts and stops while the clock of the machine is set', async () => {
+    let now = Date.now();
+    const set = jest.spyOn(Date, 'now').mockImplementation(() => (now += 3_600_000));
+    try {
+      const { server } = await start('main');
+      expect(server.owned).toBe(true);
+      await server.stop();
+      expect(isRunning({ pid: server.pid })).toBe(false);
+      expect(status('main').state).toBe('stopped');
+    } finally {
+      set.mockRestore();
     }
   });
 

@@ -1,10 +1,19 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { processIdentity } from './process-identity.js';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { processIdentity, processNamespace } from './process-identity.js';
 import { acquireStartLock } from './start-lock.js';
 
 let directory: string;
@@ -48,6 +57,40 @@ describe('the start lock', () => {
     });
     lock.release();
     (await acquireStartLock({ path, timeoutMs: 0 })).release();
+  });
+
+  it('is left to a holder in another container for as long as that one gives signs of life', async () => {
+    writeFileSync(path, JSON.stringify({ pid: await deadPid(), namespace: 'pid:[1]', token: 'x' }));
+    await expect(acquireStartLock({ path, timeoutMs: 60 })).rejects.toMatchObject({ code: 'storage_unavailable' });
+    for (const seconds of [-11, 11]) {
+      writeFileSync(path, JSON.stringify({ pid: process.pid, namespace: 'pid:[1]', token: 'x' }));
+      const time = new Date(Date.now() + seconds * 1_000);
+      utimesSync(path, time, time);
+      (await acquireStartLock({ path, timeoutMs: 0 })).release();
+    }
+  });
+
+  it('gives signs of life while it is held, and names its container', async () => {
+    const lock = await acquireStartLock({ path, timeoutMs: 0 });
+    const long = new Date(Date.now() - 60_000);
+    utimesSync(path, long, long);
+    expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ namespace: processNamespace() });
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    expect(Date.now() - statSync(path).mtimeMs).toBeLessThan(5_000);
+    lock.release();
+    expect(existsSync(path)).toBe(false);
+  });
+
+  it('is waited for as long as said, whatever the clock of the machine is set to', async () => {
+    const lock = await acquireStartLock({ path, timeoutMs: 0 });
+    let set = Date.now();
+    const clock = jest.spyOn(Date, 'now').mockImplementation(() => (set += 3_600_000));
+    try {
+      setTimeout(() => lock.release(), 100);
+      (await acquireStartLock({ path, timeoutMs: 5_000 })).release();
+    } finally {
+      clock.mockRestore();
+    }
   });
 
   it('is taken from a dead holder, by one of many', async () => {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MoltbotError } from '@moltbot/contracts';
-import { isRunning, processIdentity } from './process-identity.js';
+import { isRunning, processIdentity, processNamespace } from './process-identity.js';
 
 export interface StartLock {
   release(): void;
@@ -18,6 +18,9 @@ const POLL_MS = 20;
 const EMPTY_IS_STALE_AFTER_MS = 2_000;
 /** Where the system doesn't tell when a process began, its number may be another's by now. */
 const ANY_IS_STALE_AFTER_MS = 300_000;
+/** Of a holder that can't be seen (another container on the same folder) the file's time is the only sign of life. */
+const BEAT_MS = 1_000;
+const UNSEEN_IS_STALE_AFTER_MS = 10_000;
 
 /**
  * One process at a time starts or stops the server of a folder: a file made with O_EXCL that names its holder; a dead
@@ -25,19 +28,20 @@ const ANY_IS_STALE_AFTER_MS = 300_000;
  * @throws MoltbotError `storage_unavailable` where a living process holds it for longer than `timeoutMs`
  */
 export async function acquireStartLock({ path, timeoutMs }: StartLockOptions): Promise<StartLock> {
-  const deadline = Date.now() + timeoutMs;
-  const content = JSON.stringify({ ...processIdentity(process.pid), token: randomUUID() });
+  const deadline = performance.now() + timeoutMs;
+  const holder = { ...processIdentity(process.pid), namespace: processNamespace(), token: randomUUID() };
+  const content = JSON.stringify(holder);
   for (;;) {
-    if (tryCreate(path, content)) return { release: () => release(path, content) };
-    const holder = readHolder(path);
-    if (holder !== undefined && holder.stale) {
-      takeAway(path, holder.content);
+    if (tryCreate(path, content)) return held(path, content);
+    const other = readHolder(path);
+    if (other !== undefined && other.stale) {
+      takeAway(path, other.content);
       continue;
     }
-    if (Date.now() >= deadline) {
+    if (performance.now() >= deadline) {
       throw new MoltbotError(
         'storage_unavailable',
-        `Another process${holder?.pid === undefined ? '' : ` (pid ${holder.pid})`} has been starting or stopping the embedded database for ${Math.round(timeoutMs / 1_000)} s; if it is gone, delete ${path}.`,
+        `Another process${other?.pid === undefined ? '' : ` (pid ${other.pid})`} has been starting or stopping the embedded database for ${Math.round(timeoutMs / 1_000)} s; if it is gone, delete ${path}.`,
       );
     }
     await delay(POLL_MS);
@@ -54,6 +58,23 @@ function tryCreate(path: string, content: string): boolean {
   }
 }
 
+function held(path: string, content: string): StartLock {
+  const beat = setInterval(() => {
+    try {
+      if (readText(path) === content) utimesSync(path, new Date(), new Date());
+    } catch {
+      // Taken away in between.
+    }
+  }, BEAT_MS);
+  beat.unref();
+  return {
+    release() {
+      clearInterval(beat);
+      release(path, content);
+    },
+  };
+}
+
 function release(path: string, content: string): void {
   if (readText(path) === content) rmSync(path, { force: true });
 }
@@ -62,7 +83,7 @@ function readHolder(path: string): { content: string; pid: number | undefined; s
   const content = readText(path);
   const age = ageOf(path);
   if (content === undefined || age === undefined) return undefined;
-  let holder: { pid?: unknown; startTime?: unknown } = {};
+  let holder: { pid?: unknown; startTime?: unknown; namespace?: unknown } = {};
   try {
     holder = JSON.parse(content) as typeof holder;
   } catch {
@@ -70,6 +91,10 @@ function readHolder(path: string): { content: string; pid: number | undefined; s
   }
   const pid = typeof holder.pid === 'number' ? holder.pid : undefined;
   const startTime = typeof holder.startTime === 'string' ? holder.startTime : undefined;
+  if (typeof holder.namespace === 'string' && holder.namespace !== processNamespace()) {
+    // Its time may lie ahead of a clock that was set back.
+    return { content, pid, stale: Math.abs(age) > UNSEEN_IS_STALE_AFTER_MS };
+  }
   const alive = pid !== undefined && isRunning({ pid, startTime });
   return { content, pid, stale: !alive || (startTime === undefined && age > ANY_IS_STALE_AFTER_MS) };
 }
