@@ -88,7 +88,7 @@ describe('access by API keys', () => {
   let storage: Storage;
   let database: Awaited<ReturnType<typeof startDatabaseDoor>>;
   let primary: PrimaryProcess;
-  const keys: Record<string, string> = {};
+  const keys = { revoked: '', expired: '', caller: '', unfit: '', owner: '' };
 
   beforeAll(async () => {
     storage = await openStorage({
@@ -105,7 +105,10 @@ describe('access by API keys', () => {
     home.remove();
   });
 
-  async function createKey(name: string, changes: { scopes?: string[]; expiresAt?: number } = {}): Promise<void> {
+  async function createKey(
+    name: keyof typeof keys,
+    changes: { scopes?: string[]; expiresAt?: number } = {},
+  ): Promise<void> {
     const { key, hash, prefix } = generateApiKey();
     await storage.apiKeys.create({ name, hash, prefix, scopes: ['chat'], ...changes });
     keys[name] = key.reveal();
@@ -131,12 +134,13 @@ describe('access by API keys', () => {
   });
 
   it('takes a key as Bearer or x-api-key, for itself or for all', async () => {
-    for (const headers of [
-      { authorization: `Bearer ${keys['caller']}` },
-      { authorization: `bearer ${keys['caller']}` },
-      { 'x-api-key': keys['caller'] },
-      { 'x-api-key': keys['owner'] },
-    ]) {
+    const taken: Record<string, string>[] = [
+      { authorization: `Bearer ${keys.caller}` },
+      { authorization: `bearer ${keys.caller}` },
+      { 'x-api-key': keys.caller },
+      { 'x-api-key': keys.owner },
+    ];
+    for (const headers of taken) {
       expect((await ask(primary, headers)).status).toBe(200);
     }
     // What matters in open access does not matter here.
@@ -144,7 +148,7 @@ describe('access by API keys', () => {
   });
 
   it('refuses every other key at every door with an error of its dialect', async () => {
-    const typo = keys['caller'].replace(/.$/, (last) => (last === 'a' ? 'b' : 'a'));
+    const typo = keys.caller.replace(/.$/, (last) => (last === 'a' ? 'b' : 'a'));
     const cases: [Record<string, string>, number, string][] = [
       [{}, 401, 'authentication_required'],
       [{ authorization: 'Basic YTpi' }, 401, 'authentication_required'],
@@ -178,9 +182,9 @@ describe('access by API keys', () => {
     const openai = (apiKey: string) => new OpenAI({ baseURL: `${primary.url}/v1`, apiKey, maxRetries: 0 });
     const anthropic = (apiKey: string) => new Anthropic({ baseURL: primary.url, apiKey, maxRetries: 0 });
     await expect(openai('wrong').models.list()).rejects.toBeInstanceOf(OpenAI.AuthenticationError);
-    await expect(openai(keys['unfit']).models.list()).rejects.toBeInstanceOf(OpenAI.PermissionDeniedError);
+    await expect(openai(keys.unfit).models.list()).rejects.toBeInstanceOf(OpenAI.PermissionDeniedError);
     await expect(anthropic('wrong').models.list()).rejects.toBeInstanceOf(Anthropic.AuthenticationError);
-    expect((await anthropic(keys['caller']).models.list()).data.length).toBeGreaterThan(0);
+    expect((await anthropic(keys.caller).models.list()).data.length).toBeGreaterThan(0);
   });
 
   it('refuses a stranger’s upload before it is read', async () => {
@@ -192,7 +196,7 @@ describe('access by API keys', () => {
     // One that asks first is not even bidden to send it.
     for (const [key, expected] of [
       ['wrong', /^HTTP\/1\.1 401 /],
-      [keys['caller'], /^HTTP\/1\.1 100 Continue\r\n\r\n$/],
+      [keys.caller, /^HTTP\/1\.1 100 Continue\r\n\r\n$/],
     ] as const) {
       const asking = await rawClient(primary.url);
       const body = JSON.stringify(good);
@@ -236,7 +240,7 @@ describe('access by API keys', () => {
 
   it('takes no key from the address, where it would end up in logs', async () => {
     for (const query of ['key', 'api_key', 'access_token', 'x-api-key']) {
-      expect((await fetch(`${primary.url}/v1/models?${query}=${keys['caller']}`)).status).toBe(401);
+      expect((await fetch(`${primary.url}/v1/models?${query}=${keys.caller}`)).status).toBe(401);
     }
   });
 
@@ -255,7 +259,7 @@ describe('access by API keys', () => {
     for (const key of Object.values(keys)) expect(primary.output()).not.toContain(key);
   });
 
-  function bearer(name: string): Record<string, string> {
+  function bearer(name: keyof typeof keys): Record<string, string> {
     return { authorization: `Bearer ${keys[name]}` };
   }
 });
