@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RotatingFile, type RotatingFileOptions } from './rotating-file.js';
@@ -78,6 +78,21 @@ describe('a rotating log file', () => {
     expect(names).not.toContain('moltbot.log.lock');
     expect(new Set(lines).size).toBe(600);
     expect(dropped).toEqual([]);
+  });
+
+  it('takes a lock away whose time the clock has left again', async () => {
+    const file = openFile({ maxSize: 10 });
+    const lock = join(folder, 'moltbot.log.lock');
+    await writeFile(lock, '');
+    const ahead = new Date(Date.now() + 3_600_000);
+    await utimes(lock, ahead, ahead);
+    for (let index = 0; index < 4; index += 1) {
+      file.write('0123456789\n');
+      await file.flush();
+    }
+    await file.close();
+    expect((await readdir(folder)).sort()).toEqual(expect.arrayContaining(['moltbot.log', 'moltbot.log.1']));
+    expect(await readdir(folder)).not.toContain('moltbot.log.lock');
   });
 
   it('follows its path after somebody moved the file away', async () => {

@@ -15,7 +15,7 @@ export interface RotatingFileOptions {
   readonly onDrop: (count: number, reason: 'full' | 'failed') => void;
   /** First error of a series; another one is reported only after a write went well again. */
   readonly onError: (error: Error) => void;
-  /** Clock in ms. */
+  /** Milliseconds that only grow. */
   readonly now?: (() => number) | undefined;
 }
 
@@ -50,7 +50,7 @@ export class RotatingFile {
 
   constructor(options: RotatingFileOptions) {
     this.#options = options;
-    this.#now = options.now ?? Date.now;
+    this.#now = options.now ?? (() => performance.now());
   }
 
   /** Takes one line, its end included. */
@@ -184,7 +184,8 @@ export class RotatingFile {
     } catch (error) {
       if (codeOf(error) !== 'EEXIST') throw error;
       const held = await statOrNothing(lock);
-      if (held !== undefined && Date.now() - held.mtimeMs > STALE_LOCK_MS) await unlink(lock).catch(() => {});
+      // Its time may lie ahead of a clock that was set back.
+      if (held !== undefined && Math.abs(Date.now() - held.mtimeMs) > STALE_LOCK_MS) await unlink(lock).catch(() => {});
       return false;
     }
   }

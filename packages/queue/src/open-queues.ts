@@ -19,7 +19,7 @@ export interface QueuesOptions {
   readonly timeoutMs?: number | undefined;
   /** Keeps installations apart that share a server: lower-case letters, digits, `_`. Default `moltbot`. */
   readonly namespace?: string | undefined;
-  /** Clock in ms. */
+  /** Milliseconds that only grow. */
   readonly now?: (() => number) | undefined;
 }
 
@@ -65,7 +65,10 @@ const NAMESPACE = /^[a-z][a-z0-9_]{0,40}$/;
 
 /** Queues on Redis or PostgreSQL. Connects when first used; a server that is away is an error now and no error later. */
 export function openQueues(options: OpenQueuesOptions): Queues {
-  const onError = errorGate(options.onError, { everyMs: SAME_ERROR_EVERY_MS, now: options.now ?? Date.now });
+  const onError = errorGate(options.onError, {
+    everyMs: SAME_ERROR_EVERY_MS,
+    now: options.now ?? (() => performance.now()),
+  });
   const timeoutMs = options.timeoutMs ?? 5_000;
   const backend = openBackend(options, onError);
   const queues = new Map<string, BullQueue>();

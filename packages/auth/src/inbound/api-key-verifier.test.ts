@@ -13,9 +13,10 @@ import {
 function setUp(options: Partial<ApiKeyVerifierOptions> = {}) {
   const rows = new Map<string, ApiKeyRow>();
   const events: ApiKeyVerifierEvent[] = [];
-  const state = { now: 1_000_000, lookups: 0, down: false, gate: Promise.resolve() };
+  const state = { now: 1_000_000, set: 0, lookups: 0, down: false, gate: Promise.resolve() };
   const verifier = createApiKeyVerifier({
-    clock: () => state.now,
+    clock: () => state.now + state.set,
+    elapsed: () => state.now,
     onEvent: (event) => events.push(event),
     lookup: async (hash) => {
       state.lookups += 1;
@@ -47,6 +48,25 @@ async function outcome(verify: () => Identity | Promise<Identity>): Promise<Iden
 const identity = { keyId: 'key_0', name: 'laptop', scopes: ['chat'] };
 
 describe('the API key verifier', () => {
+  it.each([-3_600_000, 3_600_000])(
+    'notices a revocation within its time, and keeps its grace, though the clock was set by %d ms',
+    async (set) => {
+      const { verifier, rows, state, add } = setUp();
+      const { presented, hash } = add();
+      await verifier.verify(presented);
+      state.set = set;
+      state.now += 29_999;
+      expect(verifier.verify(presented)).toEqual(identity);
+      state.now += 1;
+      state.down = true;
+      await expect(verifier.verify(presented)).resolves.toEqual(identity);
+      state.down = false;
+      rows.set(hash, { ...identity, id: 'key_0', hash, revokedAt: 1 });
+      state.now += 1_000;
+      expect(await outcome(() => verifier.verify(presented))).toBe('invalid_api_key');
+    },
+  );
+
   it('asks storage once, then answers synchronously until the entry is old', async () => {
     const { verifier, state, add } = setUp();
     const { presented } = add();

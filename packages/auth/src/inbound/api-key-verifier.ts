@@ -27,8 +27,10 @@ export type ApiKeyVerifierEvent =
 export interface ApiKeyVerifierOptions {
   /** Finds a key by its hash; `undefined` where there is none; rejects where storage does not answer. */
   readonly lookup: (hash: string) => Promise<ApiKeyRow | undefined>;
-  /** Unix ms. */
+  /** Unix ms, for keys that expire. */
   readonly clock?: () => number;
+  /** Milliseconds that only grow, for all else: a clock that is set must not keep a revoked key alive. */
+  readonly elapsed?: () => number;
   /** How long a found key is taken without asking again: a revocation elsewhere takes effect within it. */
   readonly cacheTtlMs?: number;
   /** How long an unknown, revoked or expired key is refused without asking again. */
@@ -56,8 +58,9 @@ export interface ApiKeyVerifier {
 
 interface Known {
   readonly identity: Identity;
+  /** Unix ms. */
   readonly expiresAt: number;
-  /** When storage last said so. */
+  /** When storage last said so; this and the next are of the clock that only grows. */
   readonly verifiedAt: number;
   /** Served without a look-up until then. */
   freshUntil: number;
@@ -73,6 +76,7 @@ const WRONG_FORMAT = {
 
 export function createApiKeyVerifier(options: ApiKeyVerifierOptions): ApiKeyVerifier {
   const clock = options.clock ?? Date.now;
+  const elapsed = options.elapsed ?? (() => performance.now());
   const cacheTtlMs = options.cacheTtlMs ?? 30_000;
   const negativeTtlMs = options.negativeTtlMs ?? 5_000;
   const maxEntries = options.maxEntries ?? 10_000;
@@ -92,10 +96,10 @@ export function createApiKeyVerifier(options: ApiKeyVerifierOptions): ApiKeyVeri
     const format = checkApiKeyFormat(presented);
     if (format !== 'ok') throw new MoltbotError('invalid_api_key', WRONG_FORMAT[format]);
     const hash = hashApiKey(presented);
-    const now = clock();
+    const now = elapsed();
     const entry = known.get(hash);
     if (entry !== undefined) {
-      if (now >= entry.expiresAt) throw expired();
+      if (hasExpired(entry)) throw expired();
       if (now < entry.freshUntil) return admit(entry, now);
     } else {
       const refusedUntil = refused.get(hash);
@@ -115,6 +119,10 @@ export function createApiKeyVerifier(options: ApiKeyVerifierOptions): ApiKeyVeri
     return lookup;
   }
 
+  function hasExpired({ expiresAt }: Pick<Known, 'expiresAt'>): boolean {
+    return expiresAt !== Number.POSITIVE_INFINITY && clock() >= expiresAt;
+  }
+
   function admit(entry: Known, now: number): Identity {
     const verifiedMsAgo = now - entry.verifiedAt;
     if (verifiedMsAgo >= cacheTtlMs) onEvent({ type: 'api-key-grace', keyId: entry.identity.keyId, verifiedMsAgo });
@@ -128,10 +136,10 @@ export function createApiKeyVerifier(options: ApiKeyVerifierOptions): ApiKeyVeri
       row = await withTimeout(options.lookup(hash), lookupTimeoutMs);
     } catch (error) {
       onEvent({ type: 'api-key-lookup-failed', error });
-      const now = clock();
+      const now = elapsed();
       // Invalidated while storage was asked: what was known before doesn't count any more.
       const usable = entry !== undefined && known.get(hash) === entry;
-      if (usable && now - entry.verifiedAt < graceMs && now < entry.expiresAt) {
+      if (usable && now - entry.verifiedAt < graceMs && !hasExpired(entry)) {
         entry.freshUntil = Math.min(now + RETRY_STORAGE_AFTER_MS, entry.verifiedAt + graceMs);
         return admit(entry, now);
       }
@@ -140,14 +148,14 @@ export function createApiKeyVerifier(options: ApiKeyVerifierOptions): ApiKeyVeri
         retryAfterMs: RETRY_STORAGE_AFTER_MS,
       });
     }
-    const now = clock();
+    const now = elapsed();
     known.delete(hash);
     if (row === undefined || row.revokedAt !== undefined || !sameApiKeyHash(row.hash, hash)) {
       remember(refused, hash, now + negativeTtlMs);
       throw invalid();
     }
     const expiresAt = row.expiresAt ?? Number.POSITIVE_INFINITY;
-    if (now >= expiresAt) {
+    if (hasExpired({ expiresAt })) {
       remember(refused, hash, now + negativeTtlMs);
       throw expired();
     }

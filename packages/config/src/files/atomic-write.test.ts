@@ -81,4 +81,37 @@ describe('withFileLock', () => {
     await expect(withFileLock(inHome('x'), () => Promise.reject(new Error('failed')))).rejects.toThrow('failed');
     expect(await readdir(home.paths.home)).toEqual([]);
   });
+
+  it('takes over a lock from a time that the clock has left again', async () => {
+    await writeFile(inHome('.x.lock'), '1');
+    const ahead = new Date(Date.now() + 3_600_000);
+    await utimes(inHome('.x.lock'), ahead, ahead);
+    await withFileLock(inHome('x'), () => Promise.resolve());
+    expect(await readdir(home.paths.home)).toEqual([]);
+  });
+
+  it('lets one of many take over, and one at a time through', async () => {
+    for (let round = 0; round < 20; round += 1) {
+      await writeFile(inHome('.x.lock'), '1');
+      const longAgo = new Date(Date.now() - 11_000);
+      await utimes(inHome('.x.lock'), longAgo, longAgo);
+      let inside = 0;
+      let most = 0;
+      const edit = () =>
+        withFileLock(inHome('x'), async () => {
+          inside += 1;
+          most = Math.max(most, inside);
+          await new Promise((resolve) => setTimeout(resolve, 2));
+          inside -= 1;
+        });
+      await Promise.all(Array.from({ length: 8 }, edit));
+      expect(most).toBe(1);
+      expect(await readdir(home.paths.home)).toEqual([]);
+    }
+  });
+
+  it('leaves a lock alone that another took over meanwhile', async () => {
+    await withFileLock(inHome('x'), () => writeFile(inHome('.x.lock'), 'another'));
+    expect(await readFile(inHome('.x.lock'), 'utf8')).toBe('another');
+  });
 });
