@@ -176,6 +176,45 @@ describe('watchConfig', () => {
     expect(await heard.until(1)).toEqual(['port 2: server.port']);
   });
 
+  it('takes what Kubernetes puts in place by one renamed link', async () => {
+    const at = (name: string) => join(home.paths.home, name);
+    const publish = async (version: string, port: number) => {
+      await mkdir(at(`..${version}`));
+      await writeFile(at(`..${version}/config.yml`), PORT(port));
+      await symlink(`..${version}`, at('..data_tmp'));
+      await rename(at('..data_tmp'), at('..data'));
+    };
+    await publish('v1', 1);
+    await symlink('..data/config.yml', home.paths.configFile);
+    const { heard } = await start();
+    await settle();
+    for (const port of [2, 3]) {
+      await publish(`v${port}`, port);
+      await rm(at(`..v${port - 1}`), { recursive: true });
+      await heard.until(port - 1);
+    }
+    expect(heard.events).toEqual(['port 2: server.port', 'port 3: server.port']);
+  });
+
+  it('ends with the last of many edits, and tells of no broken one', async () => {
+    await home.writeConfig(PORT(1));
+    const { heard, watch } = await start();
+    await settle();
+    for (let edit = 1; edit <= 100; edit += 1) {
+      await home.writeConfig(PORT(1_000 + edit));
+      await home.writeAuth(JSON.stringify({ openai: { type: 'api_key', key: `k${edit}` } }));
+      if (edit % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 15));
+    }
+    const key = () => {
+      const entry = watch.current().credentials[0]?.entry;
+      return entry?.type === 'api_key' ? entry.key.reveal() : undefined;
+    };
+    while (key() !== 'k100') await heard.until(heard.events.length + 1);
+    expect(watch.current().settings.server.port).toBe(1_100);
+    expect(heard.events.filter((event) => event.startsWith('refused'))).toEqual([]);
+    expect(heard.events.length).toBeLessThan(20);
+  });
+
   it('keeps the last good one when the app refuses the change', async () => {
     await home.writeConfig(PORT(1));
     const { heard, watch } = await start({ onChange: () => Promise.reject(new Error('no such target')) });
