@@ -1,4 +1,4 @@
-import type { LoadedConfig } from '@moltbot/config';
+import type { LoadedConfig, Settings } from '@moltbot/config';
 import type { CommandContext } from './context.js';
 import { lookForLocalServers } from './local-servers.js';
 
@@ -14,12 +14,13 @@ export async function greet(options: {
   const { context, config, url, metricsUrl } = options;
   const { output, messages } = context;
   if (output.json) return;
-  const { models } = config.settings;
+  const { models, server } = config.settings;
   const chain = [models.primary, ...models.fallbacks];
   const isDemo = models.primary.startsWith('demo:');
   const local = await lookForLocalServers({ settings: config.settings, skipPorts: [Number(new URL(url).port)] });
   output.line();
   output.line(output.style('bold', messages.ready(url)));
+  if (!isLocal(server.host)) output.line(`  ${output.style('yellow', messages.openToOthers(server.host))}`);
   output.line(`  ${messages.chain(chain.join(' → '))}`);
   output.line(`  ${messages.places(`${url}/docs`, `${metricsUrl}/metrics`)}`);
   if (isDemo) output.line(`  ${output.style('yellow', messages.simulated)}`);
@@ -29,5 +30,14 @@ export async function greet(options: {
     if (isDemo && models[0] !== undefined) output.line(`    ${messages.useLocalServer(`${provider}:${models[0]}`)}`);
   }
   output.line();
-  output.line(isDemo ? messages.nextStepDemo : messages.nextStep);
+  if (needsKey(server)) output.line(messages.nextStepKey);
+  else output.line(isDemo ? messages.nextStepDemo : messages.nextStep);
+}
+
+function needsKey(server: Settings['server']): boolean {
+  return server.access === 'api_key' || (server.access === 'auto' && !isLocal(server.host));
+}
+
+function isLocal(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }

@@ -151,7 +151,7 @@ async function startOps(options: {
   const { core, metrics, server } = options;
   try {
     return await startOpsServer({
-      host: server.host,
+      host: server.metrics_host,
       port: server.metrics_port,
       metrics,
       health: () => ({ ok: true }),
@@ -161,7 +161,7 @@ async function startOps(options: {
       },
     });
   } catch (error) {
-    throw toListenError(error, { host: server.host, port: server.metrics_port, flag: '--metrics-port' });
+    throw toListenError(error, { host: server.metrics_host, port: server.metrics_port, flag: '--metrics-port' });
   }
 }
 

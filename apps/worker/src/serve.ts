@@ -152,14 +152,14 @@ async function openOps(options: {
   const port = settings.worker.metrics_port;
   try {
     return await startOpsServer({
-      host: settings.server.host,
+      host: settings.server.metrics_host,
       port,
       metrics,
       health: () => readiness.health(),
       ready: async () => readiness.ready(),
     });
   } catch (error) {
-    throw portProblem(error, { host: settings.server.host, port });
+    throw portProblem(error, { host: settings.server.metrics_host, port });
   }
 }
 

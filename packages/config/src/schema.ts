@@ -198,6 +198,13 @@ export const settingsSchema = z.strictObject({
       host: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
       port: port(8080).describe('Chat and API.'),
       metrics_port: port(9090).describe('`/metrics`, `/health` and `/ready` for operators.'),
+      metrics_host: z
+        .string()
+        .min(1)
+        .default('127.0.0.1')
+        .describe(
+          'Address of the metrics ports of both roles. No key is asked for there: open it to a scraper’s network only.',
+        ),
       access: z
         .enum(['auto', 'open', 'api_key'])
         .default('auto')

@@ -1,4 +1,5 @@
-import { loadConfig, type Settings } from '@moltbot/config';
+import { loadConfig, type Settings, settingsSchema } from '@moltbot/config';
+import { MoltbotError } from '@moltbot/contracts';
 import { sendHttpRequest } from '../client/http-request.js';
 import type { Command, CommandContext } from '../context.js';
 import { readRunning, type Running } from '../roles/run-lock.js';
@@ -24,18 +25,20 @@ type RoleName = 'primary' | 'worker';
 export const status: Command = async ({ context }) => {
   const { paths, output, messages } = context;
   const running = readRunning(paths.runDirectory);
-  const { settings } = await loadConfig({ paths, env: context.env });
+  const { settings, mistakes } = await readSettings(context, running);
   const addresses = addressesOf(settings, running);
   const [primary, worker] = await Promise.all([ask('primary', addresses.primary), ask('worker', addresses.worker)]);
-  const chain = [settings.models.primary, ...settings.models.fallbacks];
+  const chain = mistakes === undefined ? [settings.models.primary, ...settings.models.fallbacks] : null;
   output.result({
     pid: running?.pid ?? null,
     startedAt: running?.startedAt ?? null,
     url: addresses.chat,
     chain,
+    configMistakes: mistakes ?? null,
     primary,
     worker,
   });
+  if (mistakes !== undefined) output.note(messages.lastGoodConfig(mistakes));
   output.line(describe(context, 'primary', primary));
   output.line(describe(context, 'worker', worker));
   if (!primary.reachable && !worker.reachable) {
@@ -44,15 +47,28 @@ export const status: Command = async ({ context }) => {
   }
   if (primary.reachable) {
     output.line(messages.serving(addresses.chat, running?.pid));
-    output.line(messages.chain(chain.join(' → ')));
+    if (chain !== null) output.line(messages.chain(chain.join(' → ')));
   }
   return primary.ready ? 'ok' : 'failed';
 };
 
+/** A file with mistakes is no reason to say nothing of a server that runs on with the last good one. */
+async function readSettings(
+  { paths, env }: CommandContext,
+  running: Running | undefined,
+): Promise<{ readonly settings: Settings; readonly mistakes: string | undefined }> {
+  try {
+    return { settings: (await loadConfig({ paths, env })).settings, mistakes: undefined };
+  } catch (error) {
+    if (!(error instanceof MoltbotError) || running?.url === undefined) throw error;
+    return { settings: settingsSchema.parse({}), mistakes: error.message };
+  }
+}
+
 function addressesOf({ server, worker }: Settings, running: Running | undefined) {
-  const at = (port: number): string => serverAddress({ host: server.host, port });
+  const at = (port: number, host = server.metrics_host): string => serverAddress({ host, port });
   return {
-    chat: running?.url ?? at(server.port),
+    chat: running?.url ?? at(server.port, server.host),
     primary: running?.metricsUrl ?? at(server.metrics_port),
     worker: running?.workerMetricsUrl ?? at(worker.metrics_port),
   };

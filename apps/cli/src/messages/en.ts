@@ -34,6 +34,10 @@ export const english = (command: string) => ({
   localServer: (provider: string, url: string, models: string) =>
     `found on this machine: ${provider} at ${url}${models === '' ? ' (no models loaded)' : ` (${models})`}`,
   useLocalServer: (model: string) => `to use it: ${command} config set models.primary ${model}`,
+  nextStepKey: `Next: MOLTBOT_API_KEY=YOUR_KEY ${command} chat "Hello"`,
+  openToOthers: (host: string) => `listens on ${host}: others can reach it; every call needs an API key`,
+  lastGoodConfig: (mistakes: string) =>
+    `the configuration has mistakes; what runs keeps the last good one:\n${mistakes}`,
   nextStepDemo: `Next: ${command} chat "Hello"`,
   nextStep: `Next: ${command} models test`,
   roleBack: (role: string) => `the ${role} is back`,

@@ -33,6 +33,9 @@ export const chinese = (command: string): Messages => ({
   localServer: (provider, url, models) =>
     `在本机找到：${provider}，地址 ${url}${models === '' ? '（没有加载模型）' : `（${models}）`}`,
   useLocalServer: (model) => `使用它：${command} config set models.primary ${model}`,
+  nextStepKey: `下一步：MOLTBOT_API_KEY=你的密钥 ${command} chat "你好"`,
+  openToOthers: (host) => `监听 ${host}：其他机器可以访问；每次调用都需要 API 密钥`,
+  lastGoodConfig: (mistakes) => `配置有错误；运行中的进程沿用上一份正确的配置：\n${mistakes}`,
   nextStepDemo: `下一步：${command} chat "你好"`,
   nextStep: `下一步：${command} models test`,
   roleBack: (role) => `${role} 已恢复`,

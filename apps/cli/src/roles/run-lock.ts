@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { CommandError } from '../exit-codes.js';
 import { isSameProcess, startTimeOf } from './process-start.js';
 
 /** What runs in one home: who, and where to ask it. */
@@ -32,7 +33,13 @@ export function readRunning(runDirectory: string): Running | undefined {
 
 /** Takes the home for this process. @returns the lock, or who has it */
 export function takeRunLock(runDirectory: string): RunLock | { readonly taken: false; readonly by: Running } {
-  mkdirSync(runDirectory, { recursive: true, mode: 0o700 });
+  try {
+    mkdirSync(runDirectory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const message = `The folder ${runDirectory} can't be made (${code ?? 'unknown'}): make the home writable, or name another with MOLTBOT_HOME.`;
+    throw new CommandError('refused', message, { code: 'home_not_writable', cause: error });
+  }
   const path = join(runDirectory, FILE);
   let running: Running = {
     pid: process.pid,

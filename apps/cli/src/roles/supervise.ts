@@ -63,12 +63,12 @@ export async function supervise(options: Supervision): Promise<void> {
   }
 
   function ready(role: Role, { port, metricsPort }: RoleReady, restarted: boolean): void {
-    const addressOf = (port: number): string => serverAddress({ host: server.host, port });
+    const addressOf = (port: number, host = server.metrics_host): string => serverAddress({ host, port });
     if (role === 'worker') {
       lock.update({ workerMetricsUrl: addressOf(metricsPort ?? worker.metrics_port) });
     } else {
       const addresses = {
-        url: addressOf(port ?? server.port),
+        url: addressOf(port ?? server.port, server.host),
         metricsUrl: addressOf(metricsPort ?? server.metrics_port),
       };
       lock.update(addresses);

@@ -1,4 +1,4 @@
-import { Controller, Get, Header, Inject } from '@nestjs/common';
+import { Controller, Get, Header, Inject, Redirect } from '@nestjs/common';
 import type { Core } from '../core/core.js';
 import { CORE } from '../core/tokens.js';
 import { docsPage } from './docs-page.js';
@@ -12,6 +12,10 @@ export class DocsController {
   constructor(@Inject(CORE) core: Core) {
     this.#version = core.version;
   }
+
+  @Get()
+  @Redirect('/docs', 302)
+  root(): void {}
 
   @Get('docs')
   @Header('content-type', 'text/html; charset=utf-8')

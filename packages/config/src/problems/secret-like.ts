@@ -23,6 +23,8 @@ const PLAIN_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 export function isSecretKey(path: SettingPath): boolean {
   const name = path.at(-1) ?? '';
   const parent = path.at(-2);
+  // `timeouts.headers` is a length of time, `requires_credential` a switch.
+  if (parent === 'timeouts' || name === 'requires_credential') return false;
   if (parent === 'headers' || name === 'headers' || name === 'query') return true;
   if (parent === 'query') return !PUBLIC_QUERY.test(name);
   if (name === 'url') return true;

@@ -81,7 +81,8 @@ function codeOf(fault: Exclude<Fault, { cause: 'unfit' }>, plan: ChainPlan): Err
 
 function sayFailure(fault: Exclude<Fault, { cause: 'unfit' }>, { attempts, faults }: FinalErrorOptions): string {
   const status = fault.cause === 'called' && fault.error.status !== undefined ? `, status ${fault.error.status}` : '';
-  const skipped = fault.cause === 'known-bad' ? ', not called again yet' : '';
+  const skipped =
+    fault.cause === 'known-bad' ? ', skipped after repeated failures until it is due for another try' : '';
   const first = `${fault.model.ref} failed (${kindOfFault(fault)}${status}${skipped})`;
   if (faults.length === 1 && attempts.length <= 1) return first;
   const models = faults.length === 1 ? '1 model' : `${faults.length} models`;
