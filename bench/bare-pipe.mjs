@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 const { Pool } = createRequire(new URL('../packages/providers/package.json', import.meta.url))('undici');
 const pool = new Pool(process.argv[2], { connections: 512, pipelining: 1 });
 
-const server = createServer(async (request, response) => {
+async function pipe(request, response) {
   try {
     const upstream = await pool.request({
       path: request.url,
@@ -18,7 +18,9 @@ const server = createServer(async (request, response) => {
   } catch {
     response.destroy();
   }
-});
+}
+
+const server = createServer((request, response) => void pipe(request, response));
 server.keepAliveTimeout = 120_000;
 server.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }));
 process.on('disconnect', () => process.exit());

@@ -2,7 +2,9 @@
 // or `requests`), or open loop (`rate` a second for `seconds`, latency from the moment the request was due).
 import { Agent, request as send } from 'node:http';
 
-process.on('message', async (order) => process.send(await run(order)));
+process.on('message', (order) => {
+  void run(order).then((result) => process.send(result));
+});
 process.on('disconnect', () => process.exit());
 
 async function run(order) {
