@@ -1,7 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
+import pg from 'pg';
 import { createTestDatabase, type TestDatabase } from '../__fixtures__/test-database.js';
+import { databaseUrl } from '../database.js';
 import { MIGRATIONS } from './all.js';
 import { migrate } from './migrate.js';
 
@@ -45,6 +47,23 @@ describe('migrations', () => {
       code: 'storage_too_new',
       message: expect.stringContaining('2-b'),
     });
+  });
+
+  it('are not waited for in silence where the database hangs', async () => {
+    await run();
+    const holder = new pg.Client({ connectionString: databaseUrl(test.connection).reveal() });
+    await holder.connect();
+    try {
+      await holder.query('begin; lock table moltbot_migration in access exclusive mode');
+      const look = migrate({ connection: test.connection, lookTimeoutMs: 200 });
+      await expect(look).rejects.toMatchObject({
+        code: 'storage_unavailable',
+        message: 'The database took too long.',
+      });
+    } finally {
+      await holder.end();
+    }
+    expect(await run()).toEqual([]);
   });
 
   it('that fail leave nothing behind', async () => {

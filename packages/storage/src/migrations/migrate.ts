@@ -10,10 +10,14 @@ const TABLE = 'moltbot_migration';
 const LOCK_TABLE = 'moltbot_migration_lock';
 /** A migration may have to wait for another process's, and to work through a large table itself. */
 const STATEMENT_TIMEOUT_MS = 300_000;
+/** The question at each start waits for nobody. */
+const LOOK_TIMEOUT_MS = 10_000;
 
 export interface MigrateOptions {
   readonly connection: DatabaseConnection;
   readonly migrations?: Readonly<Record<string, Migration>>;
+  /** For the look whether anything has to be done. */
+  readonly lookTimeoutMs?: number;
 }
 
 /**
@@ -24,13 +28,11 @@ export interface MigrateOptions {
 export async function migrate(options: MigrateOptions): Promise<readonly string[]> {
   const migrations = options.migrations ?? MIGRATIONS;
   const { connection } = options;
-  // Of its own, because the waits here are longer than a query's.
-  const pool = new pg.Pool(poolConfig({ connection, poolSize: 1, statementTimeoutMs: STATEMENT_TIMEOUT_MS }));
-  pool.on('error', () => {});
-  pool.on('connect', (client) => client.on('error', () => {}));
-  const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });
-  try {
-    if (await isUpToDate(db, migrations)) return [];
+  const lookTimeoutMs = options.lookTimeoutMs ?? LOOK_TIMEOUT_MS;
+  if (await withConnection({ connection, statementTimeoutMs: lookTimeoutMs }, (db) => isUpToDate(db, migrations))) {
+    return [];
+  }
+  return withConnection({ connection, statementTimeoutMs: STATEMENT_TIMEOUT_MS }, async (db) => {
     const migrator = new Migrator({
       db,
       provider: { getMigrations: () => Promise.resolve({ ...migrations }) },
@@ -40,6 +42,19 @@ export async function migrate(options: MigrateOptions): Promise<readonly string[
     const { error, results = [] } = await migrator.migrateToLatest();
     if (error !== undefined) throw error;
     return results.map((result) => result.migrationName);
+  });
+}
+
+/** A connection of its own, because the waits here are other than a query's. */
+async function withConnection<T>(
+  options: { readonly connection: DatabaseConnection; readonly statementTimeoutMs: number },
+  use: (db: Kysely<unknown>) => Promise<T>,
+): Promise<T> {
+  const pool = new pg.Pool(poolConfig({ ...options, poolSize: 1 }));
+  pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
+  try {
+    return await use(new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) }));
   } catch (error) {
     throw storageErrorFrom(error);
   } finally {
