@@ -181,9 +181,9 @@ describe('a worker on the embedded database', () => {
       other.close();
     }
 
-    const nowhere = start({ flags: { 'server.host': '192.0.2.1' } });
+    const nowhere = start({ flags: { 'server.metrics_host': '192.0.2.1' } });
     expect(await nowhere.ended()).toEqual({ code: 4, signal: null });
-    expect(nowhere.stderr()).toBe('config_invalid: `server.host`: this machine has no address 192.0.2.1.\n');
+    expect(nowhere.stderr()).toBe('config_invalid: `server.metrics_host`: this machine has no address 192.0.2.1.\n');
 
     const broken = start({ flags: { 'worker.concurrency': 'many' } });
     expect(await broken.ended()).toEqual({ code: 4, signal: null });
