@@ -184,7 +184,7 @@ function toListenError(error: unknown, { host, port, flag }: { host: string; por
     case 'EAI_AGAIN':
       return new MoltbotError(
         'config_invalid',
-        `This machine has no address ${host}. Choose another with \`--host ADDRESS\` or \`server.host\`.`,
+        `This machine has no address ${host}. Choose another with \`--host ADDRESS\`, \`server.host\` or \`server.metrics_host\`.`,
         { cause: error },
       );
     default:

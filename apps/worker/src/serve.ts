@@ -182,7 +182,7 @@ function portProblem(error: unknown, { host, port }: { readonly host: string; re
       );
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return new MoltbotError('config_invalid', `\`server.host\`: this machine has no address ${host}.`, {
+      return new MoltbotError('config_invalid', `\`server.metrics_host\`: this machine has no address ${host}.`, {
         cause: error,
       });
     default:
