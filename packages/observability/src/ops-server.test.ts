@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { createMetrics } from './metrics.js';
 import { type OpsServer, type OpsServerOptions, startOpsServer } from './ops-server.js';
@@ -107,5 +108,28 @@ describe('the operators’ server', () => {
     expect(await hanging).toBe('cut');
     silent.destroy();
     await server.close();
+  });
+
+  it('gives no place to refused callers that keep their own side open', async () => {
+    const { server, url } = await start();
+    const callers = Array.from({ length: 64 }, () => {
+      const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
+      socket.on('error', () => {});
+      socket.write('no request\r\n\r\n');
+      return socket.resume();
+    });
+    try {
+      await Promise.all(callers.map(async (socket) => once(socket, 'end')));
+      let status: number | undefined;
+      for (const began = performance.now(); status !== 200 && performance.now() - began < 3_000; ) {
+        status = await fetch(`${url}/health`).then(
+          (response) => response.status,
+          () => undefined,
+        );
+      }
+      expect(status).toBe(200);
+    } finally {
+      for (const socket of callers) socket.destroy();
+    }
   });
 });

@@ -32,6 +32,8 @@ const REQUEST_WITHIN_MS = 10_000;
 const KEEP_ALIVE_MS = 5_000;
 /** A caller that neither sends nor reads is cut off after this. */
 const SILENT_MS = 15_000;
+/** For a refused caller to read why. */
+const REFUSED_READS_WITHIN_MS = 500;
 const MAX_HEADER_BYTES = 8_192;
 const MAX_CONNECTIONS = 64;
 const CLOSE_WITHIN_MS = 1_000;
@@ -142,6 +144,8 @@ function refuse(socket: Socket, code: string | undefined): void {
   }
   const status = REFUSALS[code ?? ''] ?? '400 Bad Request';
   socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+  // One that does not hang up would hold its place: they are few.
+  setTimeout(() => socket.destroy(), REFUSED_READS_WITHIN_MS).unref();
 }
 
 async function listen(server: Server, { host, port }: { readonly host: string; readonly port: number }): Promise<void> {
