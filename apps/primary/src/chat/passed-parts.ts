@@ -6,6 +6,9 @@ interface Last {
   readonly spoke: boolean;
 }
 
+/** Characters of tool arguments that are kept: beyond them a writer that takes over could only end the answer anyway. */
+const MOST_ARGUMENTS = 4_194_304;
+
 /**
  * What a stream that went out as the upstream's own bytes has meant so far, as far as a writer that takes over needs it: which
  * blocks are open, not what they say. Of texts that follow one another only the first is kept, so that a long answer is not
@@ -15,6 +18,7 @@ export class PassedParts {
   readonly #parts: StreamPart[] = [];
   /** The last kept part of each choice. */
   readonly #last: Last[] = [];
+  #arguments = 0;
 
   get parts(): readonly StreamPart[] {
     return this.#parts;
@@ -22,6 +26,10 @@ export class PassedParts {
 
   add(parts: readonly StreamPart[]): void {
     for (const part of parts) {
+      if (part.type === 'tool-call-delta') {
+        this.#arguments += part.arguments.length;
+        if (this.#arguments > MOST_ARGUMENTS) continue;
+      }
       if ('choice' in part) {
         const { type, choice } = part;
         const spoke = 'text' in part && part.text !== '';
