@@ -87,7 +87,7 @@ describe('a caller’s request', () => {
     try {
       const call = read(long);
       expect(call).toMatchObject({ model: 'a:b', models: ['c:d'], stream: true, streamOptions: undefined });
-      expect(parse.mock.calls.map(([text]) => text)).toEqual(['"a:b"', 'true', '["c:d"]']);
+      expect(parse.mock.calls.map(([text]) => text)).toEqual(['"a:b"', '["c:d"]', 'true']);
       expect(call.value).toEqual(JSON.parse(long));
       expect(call.value).toBe(call.value);
     } finally {

@@ -1,10 +1,10 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import { type ChatRequest, type Dialect, MoltbotError } from '@moltbot/contracts';
+import { ByteRope } from './byte-rope.js';
 import type { DialectDoor } from './dialect-door.js';
 import { jsonErrorPosition } from './json-error-position.js';
 import type { JsonObject } from './json-object.js';
-import { type ScannedMember, scanJsonObject } from './json-scan/scan-json-object.js';
-import type { JsonMember } from './json-splice.js';
+import { ScannedBody } from './scanned-body.js';
 import { readObject } from './read-json.js';
 import { refuse } from './request-fields.js';
 
@@ -17,10 +17,10 @@ export type { JsonObject } from './json-object.js';
 export interface CallerRequest {
   readonly requestId: string;
   readonly dialect: Dialect;
-  /** The body as it came: valid UTF-8, one valid JSON object. */
+  /** The body as it came: valid UTF-8, one valid JSON object. A long one is joined at the first use. */
   readonly bytes: Buffer;
-  /** Where the top-level members of `bytes` stand, as far as they had to be found: for `spliceTopLevel`. */
-  readonly members?: readonly JsonMember[] | undefined;
+  /** A long body that was scanned instead of parsed; then nothing that merely passes it on needs `bytes`. */
+  readonly scanned?: ScannedBody | undefined;
   /** The whole body. A long one is parsed at the first use: nothing that merely passes a request on looks here. */
   readonly value: JsonObject;
   readonly model: string | undefined;
@@ -46,7 +46,6 @@ const LONGEST_MODEL = 321;
 const BYTES_PER_TOKEN = 4;
 /** From here on a scan and the few values that choose the way cost less than all values. */
 const SHORTEST_SCANNED = 4_096;
-const OPEN_BRACKET = 0x5b;
 
 /**
  * Reads a caller's body once: UTF-8, JSON, and the few fields that choose the way. The rest is the business of whoever
@@ -56,7 +55,8 @@ const OPEN_BRACKET = 0x5b;
 export function createCallerRequest(options: {
   readonly requestId: string;
   readonly door: DialectDoor;
-  readonly bytes: Buffer;
+  /** The body, in one or in the pieces in which it came. */
+  readonly bytes: Buffer | ByteRope;
 }): CallerRequest {
   return new ReadRequest(options);
 }
@@ -64,8 +64,7 @@ export function createCallerRequest(options: {
 class ReadRequest implements CallerRequest {
   readonly requestId: string;
   readonly dialect: Dialect;
-  readonly bytes: Buffer;
-  readonly members: readonly ScannedMember[] | undefined;
+  readonly scanned: ScannedBody | undefined;
   readonly model: string | undefined;
   readonly models: readonly string[] | undefined;
   readonly stream: boolean;
@@ -73,23 +72,29 @@ class ReadRequest implements CallerRequest {
   readonly wantsStreamUsage: boolean;
   readonly estimatedInputTokens: number;
   readonly #door: DialectDoor;
+  readonly #body: ByteRope;
   #value: JsonObject | undefined;
   #request: ChatRequest | undefined;
 
   constructor({ requestId, door, bytes }: Parameters<typeof createCallerRequest>[0]) {
     this.requestId = requestId;
     this.dialect = door.dialect;
-    this.bytes = bytes;
     this.#door = door;
-    this.members = bytes.length < SHORTEST_SCANNED ? undefined : scanJsonObject(bytes);
-    const hot = this.members === undefined ? this.value : readHot(bytes, this.members);
-    this.model = readModel(hot['model'], 'model');
-    this.models = readModels(hot['models']);
-    this.stream = readStream(hot['stream']);
-    if (this.members === undefined || !hasMessages(bytes, this.members)) checkMessages(this.value['messages']);
-    this.streamOptions = readObject(hot['stream_options']);
+    this.#body = bytes instanceof ByteRope ? bytes : new ByteRope([bytes]);
+    this.scanned = this.#body.length < SHORTEST_SCANNED ? undefined : ScannedBody.of(this.#body);
+    const { scanned } = this;
+    const read = (key: string): unknown => (scanned === undefined ? this.value[key] : scanned.read(key));
+    this.model = readModel(read('model'), 'model');
+    this.models = readModels(read('models'));
+    this.stream = readStream(read('stream'));
+    if (scanned === undefined || !hasMessages(scanned)) checkMessages(this.value['messages']);
+    this.streamOptions = readObject(read('stream_options'));
     this.wantsStreamUsage = door.dialect !== 'openai-chat' || this.streamOptions?.['include_usage'] === true;
-    this.estimatedInputTokens = Math.ceil(bytes.length / BYTES_PER_TOKEN);
+    this.estimatedInputTokens = Math.ceil(this.#body.length / BYTES_PER_TOKEN);
+  }
+
+  get bytes(): Buffer {
+    return this.#body.bytes;
   }
 
   get value(): JsonObject {
@@ -125,22 +130,11 @@ function parse(bytes: Buffer): unknown {
   }
 }
 
-/** The members that choose the way; of two of a name JSON.parse takes the later one. */
-function readHot(bytes: Buffer, members: readonly ScannedMember[]): JsonObject {
-  const hot: Record<string, unknown> = {};
-  for (const { key, valueStart, end } of members) {
-    if (key === 'model' || key === 'models' || key === 'stream' || key === 'stream_options') {
-      hot[key] = JSON.parse(bytes.toString('utf8', valueStart, end));
-    }
-  }
-  return hot;
-}
-
 /** Whether the messages are surely what `checkMessages` takes. */
-function hasMessages(bytes: Buffer, members: readonly ScannedMember[]): boolean {
+function hasMessages({ members }: ScannedBody): boolean {
   const messages = members.findLast(({ key }) => key === 'messages');
-  if (messages === undefined || bytes[messages.valueStart] !== OPEN_BRACKET) return false;
-  return messages.elementsHaveRoles && messages.elements > 0 && messages.elements <= MOST_MESSAGES;
+  if (messages?.isList !== true || !messages.elementsHaveRoles) return false;
+  return messages.elements > 0 && messages.elements <= MOST_MESSAGES;
 }
 
 function checkMessages(messages: unknown): void {

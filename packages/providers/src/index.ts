@@ -1,3 +1,4 @@
+export { ByteRope } from './byte-rope.js';
 export { type CallerRequest, createCallerRequest, type JsonObject, readJsonObject } from './caller-request.js';
 export { type DemoUpstream, type DemoUpstreamOptions, startDemoUpstream } from './demo/demo-upstream.js';
 export { type DemoDirectiveName, demoDirectives } from './demo/directives.js';
@@ -12,7 +13,12 @@ export {
   type LocalServer,
   type LocalServerKind,
 } from './local-servers.js';
-export { createEventSplitter, type EventSplitter, type ServerSentEvent, type SplitResult } from './http/event-stream.js';
+export {
+  createEventSplitter,
+  type EventSplitter,
+  type ServerSentEvent,
+  type SplitResult,
+} from './http/event-stream.js';
 export type { PostOptions, UpstreamClient, UpstreamResponse } from './http/upstream.js';
 export { createUpstreamClient, type ProxySettings, type UpstreamClientOptions } from './http/upstream-client.js';
 export { listProviderModels, type ListProviderModelsOptions } from './list-provider-models.js';

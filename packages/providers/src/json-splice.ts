@@ -1,3 +1,5 @@
+import { ByteRope } from './byte-rope.js';
+
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const BACKSLASH = 0x5c;
@@ -28,17 +30,23 @@ export interface JsonMember {
 /**
  * Rewrites members of one valid JSON object without touching another byte. Every occurrence of a key is edited, escaped ones
  * and ones in other letters (Go's decoder takes `Model` for `model`) included, so that no parser sees another value. A set key
- * that is missing is put in front. `members` spares the search where they are known.
+ * that is missing is put in front. Known members spare the search for them.
  */
-export function spliceTopLevel(bytes: Buffer, edits: TopLevelEdits, members = readMembers(bytes)): Buffer {
+export function spliceTopLevel(
+  given: Buffer | ByteRope,
+  edits: TopLevelEdits,
+  knownMembers?: readonly JsonMember[],
+): Buffer {
+  const body = given instanceof ByteRope ? given : new ByteRope([given]);
+  const members = knownMembers ?? readMembers(body.bytes);
   const missing = Object.keys(edits.set);
   const changes = members.map(({ key }) => changeOf(key, edits, missing));
   const lastKept = changes.findLastIndex((change) => change !== null);
   const inserted = missing.map((name) => `${JSON.stringify(name)}:${edits.set[name] ?? 'null'}`).join(',');
 
-  const output = new Output(bytes);
+  const output = new Output(body);
   if (inserted !== '') {
-    const inside = bytes.indexOf(OPEN_BRACE) + 1;
+    const inside = body.indexOf(OPEN_BRACE) + 1;
     output.replace(inside, inside, lastKept === -1 ? inserted : `${inserted},`);
   }
   for (let index = 0; index <= lastKept; index += 1) {
@@ -58,32 +66,23 @@ export function spliceTopLevel(bytes: Buffer, edits: TopLevelEdits, members = re
 
 /** The bytes with replacements made from left to right, copied once at the end. */
 class Output {
-  readonly #bytes: Buffer;
-  readonly #replacements: { readonly from: number; readonly to: number; readonly text: string }[] = [];
-  #length: number;
+  readonly #body: ByteRope;
+  readonly #pieces: Buffer[] = [];
+  #read = 0;
 
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes;
-    this.#length = bytes.length;
+  constructor(body: ByteRope) {
+    this.#body = body;
   }
 
   replace(from: number, to: number, text: string): void {
-    this.#replacements.push({ from, to, text });
-    this.#length += Buffer.byteLength(text) - (to - from);
+    this.#pieces.push(...this.#body.slice(this.#read, from), Buffer.from(text));
+    this.#read = to;
   }
 
   finish(): Buffer {
-    if (this.#replacements.length === 0) return this.#bytes;
-    const result = Buffer.allocUnsafe(this.#length);
-    let read = 0;
-    let written = 0;
-    for (const { from, to, text } of this.#replacements) {
-      written += this.#bytes.copy(result, written, read, from);
-      written += result.write(text, written);
-      read = to;
-    }
-    this.#bytes.copy(result, written, read);
-    return result;
+    if (this.#pieces.length === 0) return this.#body.bytes;
+    this.#pieces.push(...this.#body.slice(this.#read, this.#body.length));
+    return Buffer.concat(this.#pieces);
   }
 }
 
@@ -108,7 +107,7 @@ function readMembers(bytes: Buffer): readonly JsonMember[] {
     const keyEnd = skipString(bytes, start);
     const valueStart = skipSpace(bytes, skipSpace(bytes, keyEnd) + 1);
     const end = skipValue(bytes, valueStart);
-    members.push({ key: readKey(bytes, start, keyEnd), start, valueStart, end });
+    members.push({ key: unescapeKey(bytes.toString('utf8', start + 1, keyEnd - 1)), start, valueStart, end });
     position = skipSpace(bytes, end);
     if (bytes[position] === COMMA) position = skipSpace(bytes, position + 1);
   }
@@ -120,9 +119,8 @@ function isSameKey(key: string, name: string): boolean {
   return key === name || (key.length === name.length && key.toUpperCase().toLowerCase() === name.toLowerCase());
 }
 
-/** The key whose quotes open at `start` and close before `end`. */
-export function readKey(bytes: Buffer, start: number, end: number): string {
-  const text = bytes.toString('utf8', start + 1, end - 1);
+/** A key as it stands between its quotes, without the escapes. */
+export function unescapeKey(text: string): string {
   if (!text.includes('\\')) return text;
   const parsed: unknown = JSON.parse(`"${text}"`);
   return String(parsed);

@@ -1,5 +1,5 @@
 import { MoltbotError } from '@moltbot/contracts';
-import { type AnswerContext, type CallerRequest, createCallerRequest } from '@moltbot/providers';
+import { type AnswerContext, ByteRope, type CallerRequest, createCallerRequest } from '@moltbot/providers';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Core } from '../core/core.js';
@@ -50,7 +50,7 @@ export function createChatHandler(core: Core) {
       outcome: 'complete',
       servedBy: served.model.ref,
       attempts: served.attempts.length,
-      usage: served.answer.usage,
+      usage: served.usage,
       costMicros: served.costMicros,
     });
   };
@@ -58,7 +58,7 @@ export function createChatHandler(core: Core) {
 
 /** @throws MoltbotError `invalid_json`, `invalid_request` */
 export function readCall(exchange: Exchange, body: unknown): CallerRequest {
-  if (!Buffer.isBuffer(body)) throw new MoltbotError('invalid_json', 'The body is empty: send one JSON object.');
+  if (!(body instanceof ByteRope)) throw new MoltbotError('invalid_json', 'The body is empty: send one JSON object.');
   return createCallerRequest({ requestId: exchange.requestId, door: exchange.door, bytes: body });
 }
 

@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Core } from '../core/core.js';
 import { errorAnswer, sendError, toMoltbotError } from '../core/http-errors.js';
 import { createChatHandler } from './chat-handler.js';
+import { collectBody } from './collect-body.js';
 import { createCountTokensHandler } from './count-tokens.route.js';
 import { createEmbeddingsHandler } from './embeddings.route.js';
 import { Exchange } from './exchange.js';
@@ -29,7 +30,7 @@ const ALL_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 export async function registerChatRoutes(fastify: FastifyInstance, core: Core): Promise<void> {
   await fastify.register(async (scope) => {
     scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+    scope.addContentTypeParser('application/json', collectBody(core.settings().server.body_limit));
     scope.decorateRequest('exchange');
 
     scope.addHook('onRequest', (request, reply, done) => {

@@ -1,4 +1,4 @@
-import { type JsonObject, readJsonObject } from '@moltbot/providers';
+import { ByteRope, type JsonObject, readJsonObject } from '@moltbot/providers';
 import { MoltbotError } from '@moltbot/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Core } from '../core/core.js';
@@ -43,8 +43,9 @@ export function createEmbeddingsHandler(core: Core) {
 
 /** @throws MoltbotError `invalid_json`, `invalid_request` */
 export function readEmbeddingsRequest(body: unknown): { value: JsonObject; bytes: Buffer } {
-  if (!Buffer.isBuffer(body)) throw new MoltbotError('invalid_json', 'The body is empty: send one JSON object.');
-  const value = readJsonObject(body);
+  if (!(body instanceof ByteRope)) throw new MoltbotError('invalid_json', 'The body is empty: send one JSON object.');
+  const { bytes } = body;
+  const value = readJsonObject(bytes);
   const refuse = (param: string, expected: string): never => {
     throw new MoltbotError('invalid_request', `${param}: expected ${expected}.`, { param });
   };
@@ -63,5 +64,5 @@ export function readEmbeddingsRequest(body: unknown): { value: JsonObject; bytes
   } else {
     refuse('input', 'a text or a list of texts');
   }
-  return { value, bytes: body };
+  return { value, bytes };
 }

@@ -3,8 +3,15 @@ import type { Identity } from '@moltbot/auth';
 import type { MoltbotError, RequestRecord, Usage } from '@moltbot/contracts';
 import type { DialectDoor } from '@moltbot/providers';
 
-/** The exchange of a response, for what happens below Fastify: a request that is overdue or no HTTP. */
-const EXCHANGES = new WeakMap<ServerResponse, Exchange>();
+/**
+ * Where a response keeps its exchange, for what happens below Fastify: a request that is overdue or no HTTP. Not a WeakMap:
+ * V8's scavenger takes the values of one for alive, and so each request with its body would wait for a full collection.
+ */
+const EXCHANGE = Symbol('exchange');
+
+interface Exchanged extends ServerResponse {
+  [EXCHANGE]?: Exchange;
+}
 
 /** One accepted request from its headers to its end. Ends exactly once, and the end is accounted. */
 export class Exchange {
@@ -33,8 +40,8 @@ export class Exchange {
     this.door = options.door;
     this.operation = options.operation;
     this.#onEnd = options.onEnd;
-    const { response } = options;
-    EXCHANGES.set(response, this);
+    const response: Exchanged = options.response;
+    response[EXCHANGE] = this;
     // 'close' without a finished answer: the caller left, and whatever runs upstream for it is cancelled.
     response.once('close', () => {
       if (!response.writableFinished) this.#abort.abort();
@@ -42,7 +49,8 @@ export class Exchange {
   }
 
   static of(response: ServerResponse): Exchange | undefined {
-    return EXCHANGES.get(response);
+    const { [EXCHANGE]: exchange }: Exchanged = response;
+    return exchange;
   }
 
   /** Fires when the caller goes away, or the request is cancelled. */

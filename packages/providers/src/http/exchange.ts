@@ -36,6 +36,8 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamResponse {
   #chunks: Buffer[] = [];
   #held = 0;
   #wake: (() => void) | undefined;
+  /** No object with `handleEvent`: one that was a listener outlives V8's scavenges, and its request's body with it. */
+  readonly #onAbort = (): void => this.#abort(cancelled());
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
@@ -52,16 +54,11 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamResponse {
       this.#fail(cancelled());
       return this.response;
     }
-    signal.addEventListener('abort', this);
+    signal.addEventListener('abort', this.#onAbort);
     this.#timer = setTimeout(onHeadersLate, headersTimeoutMs, this);
     dispatch(this);
     if (this.#phase === 'connecting') this.#connectTimer = setTimeout(onConnectLate, connectTimeoutMs, this);
     return this.response;
-  }
-
-  /** The caller's signal. */
-  handleEvent(): void {
-    this.#abort(cancelled());
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -170,7 +167,7 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamResponse {
     this.#phase = 'over';
     clearTimeout(this.#timer);
     clearTimeout(this.#connectTimer);
-    this.#options.signal.removeEventListener('abort', this);
+    this.#options.signal.removeEventListener('abort', this.#onAbort);
   }
 
   #take(): Buffer {

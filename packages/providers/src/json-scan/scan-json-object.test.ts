@@ -1,13 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { assembleJsonScan } from '../../tools/assemble-json-scan.js';
+import { ByteRope } from '../byte-rope.js';
 import { JSON_SCAN_CODE } from './json-scan-code.js';
 import { type ScannedMember, scanJsonObject } from './scan-json-object.js';
 
 const MESSAGES = [{ role: 'user', content: 'Hi' }];
 
 function scan(text: string): readonly ScannedMember[] | undefined {
-  return scanJsonObject(Buffer.from(text));
+  return scanJsonObject(new ByteRope([Buffer.from(text)]));
 }
 
 /** What JSON.parse makes of it, where that is an object. */
@@ -55,6 +56,7 @@ describe('the scanner of long bodies', () => {
 
   it('finds the members with their places', () => {
     const text = ' {"a" : [1, {"b":[]}] ,\n"m\\u006fdel":"x","\u00e9":-1.5e+3}\r\n';
+    expect(scan(text)?.map(({ isList }) => isList)).toEqual([true, false, false]);
     expect(scan(text)?.map(({ key, start, valueStart, end }) => [key, start, valueStart, end])).toEqual([
       ['a', 2, 8, 21],
       ['model', 24, 37, 40],
@@ -65,6 +67,7 @@ describe('the scanner of long bodies', () => {
   it('counts the elements of a list, and knows whether each is surely a message', () => {
     const facts = (list: unknown): unknown => {
       const member = scan(typeof list === 'string' ? `{"messages":${list}}` : JSON.stringify({ messages: list }))?.[0];
+      expect(member?.isList).toBe(true);
       return [member?.elements, member?.elementsHaveRoles];
     };
     expect(facts(MESSAGES)).toEqual([1, true]);
@@ -128,7 +131,7 @@ describe('the scanner of long bodies', () => {
   });
 
   it('takes no bytes that are no UTF-8', () => {
-    expect(scanJsonObject(Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]))).toBeUndefined();
+    expect(scanJsonObject(new ByteRope([Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d])]))).toBeUndefined();
   });
 
   it('reads escapes and quotes wherever they fall', () => {

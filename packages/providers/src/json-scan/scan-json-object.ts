@@ -1,9 +1,11 @@
 import { isUtf8 } from 'node:buffer';
-import { type JsonMember, readKey } from '../json-splice.js';
+import type { ByteRope } from '../byte-rope.js';
+import { type JsonMember, unescapeKey } from '../json-splice.js';
 import { JSON_SCAN_CODE } from './json-scan-code.js';
 
 /** A top-level member of a JSON object, and what the scanner saw of its value. */
 export interface ScannedMember extends JsonMember {
+  readonly isList: boolean;
   /** How many elements the value has, where it is a list. */
   readonly elements: number;
   /** Whether every element is surely an object with a text as its `role`. */
@@ -20,6 +22,8 @@ const INPUT = 16_384;
 /** After the input: its end mark, and what a wide read may touch. */
 const MARGIN = 64;
 const PAGE = 65_536;
+
+const OPEN_BRACKET = 0x5b;
 
 interface Scanner {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
@@ -44,9 +48,9 @@ let numbersOf = new Int32Array();
  * @returns undefined where the bytes are not surely what JSON.parse takes for an object (not valid; also more than 8 MiB, 500
  * members or 2,048 levels), or where the processor lacks SIMD: JSON.parse then decides
  */
-export function scanJsonObject(bytes: Buffer): readonly ScannedMember[] | undefined {
-  const { length } = bytes;
-  if (length > LONGEST_INPUT || !isUtf8(bytes)) return undefined;
+export function scanJsonObject(body: ByteRope): readonly ScannedMember[] | undefined {
+  const { length } = body;
+  if (length > LONGEST_INPUT) return undefined;
   const running = start();
   if (running === undefined) return undefined;
   const { memory } = running;
@@ -56,20 +60,23 @@ export function scanJsonObject(bytes: Buffer): readonly ScannedMember[] | undefi
     bytesOf = new Uint8Array(memory.buffer);
     numbersOf = new Int32Array(memory.buffer);
   }
-  bytesOf.set(bytes, INPUT);
+  body.copyTo(bytesOf, INPUT);
+  if (!isUtf8(bytesOf.subarray(INPUT, INPUT + length))) return undefined;
   bytesOf[INPUT + length] = 0;
   const count = running.scan(length);
-  return count < 0 ? undefined : Array.from({ length: count }, (_, index) => readMember(bytes, index));
+  return count < 0 ? undefined : Array.from({ length: count }, (_, index) => readMember(body, index));
 }
 
-function readMember(bytes: Buffer, index: number): ScannedMember {
+function readMember(body: ByteRope, index: number): ScannedMember {
   const at = MEMBERS + index * NUMBERS_OF_A_MEMBER;
   const start = numberAt(at);
+  const valueStart = numberAt(at + 2);
   return {
-    key: readKey(bytes, start, numberAt(at + 1)),
+    key: unescapeKey(body.text(start + 1, numberAt(at + 1) - 1)),
     start,
-    valueStart: numberAt(at + 2),
+    valueStart,
     end: numberAt(at + 3),
+    isList: bytesOf[INPUT + valueStart] === OPEN_BRACKET,
     elements: numberAt(at + 4),
     elementsHaveRoles: numberAt(at + 5) === 0,
   };

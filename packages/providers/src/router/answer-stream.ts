@@ -48,6 +48,13 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
   #costMicros: number | undefined;
   #outcome: StreamResult['outcome'] | undefined;
 
+  /** The caller's signal: also where nobody reads at the moment. No object with `handleEvent`: see `Exchange`. */
+  readonly #onAbort = (): void => {
+    if (this.#outcome !== undefined) return;
+    this.#source.cancel();
+    this.#settle('cancelled', 'cancelled');
+  };
+
   constructor({ run, options, first }: AnswerStreamOptions) {
     const { model, payer } = first.call;
     const served = run.served(model, payer, first.dropped);
@@ -61,8 +68,8 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
     this.#options = options;
     this.#source = first;
     this.#shown = first.tally.shown;
-    if (run.signal.aborted) this.handleEvent();
-    else run.signal.addEventListener('abort', this, { once: true });
+    if (run.signal.aborted) this.#onAbort();
+    else run.signal.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   get frames(): AsyncIterable<ServedFrame> {
@@ -103,13 +110,6 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
       this.#settle('cancelled', 'cancelled');
     }
     return OVER;
-  }
-
-  /** The caller's signal: also where nobody reads at the moment. */
-  handleEvent(): void {
-    if (this.#outcome !== undefined) return;
-    this.#source.cancel();
-    this.#settle('cancelled', 'cancelled');
   }
 
   result(): StreamResult {
@@ -214,7 +214,7 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
 
   #settle(attempt: string, outcome: StreamResult['outcome']): void {
     if (this.#outcome !== undefined) return;
-    this.#run.signal.removeEventListener('abort', this);
+    this.#run.signal.removeEventListener('abort', this.#onAbort);
     this.#closeSource(attempt);
     this.#outcome = outcome;
   }
@@ -280,14 +280,14 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
         shown,
       });
     } catch (error) {
-      this.#run.signal.removeEventListener('abort', this);
+      this.#run.signal.removeEventListener('abort', this.#onAbort);
       this.#outcome = this.#run.signal.aborted ? 'cancelled' : 'interrupted';
       throw error;
     }
   }
 
   #interrupted(reason: FailureKind): never {
-    this.#run.signal.removeEventListener('abort', this);
+    this.#run.signal.removeEventListener('abort', this.#onAbort);
     this.#outcome = 'interrupted';
     const attempts = this.#run.attempts.slice();
     const { ref } = this.#source.call.model;

@@ -53,14 +53,13 @@ export class Needs {
 
   /** Part types of images hold that word in every dialect, or escapes of its letters. */
   #mayHaveImages(): boolean {
-    const { bytes, members } = this.#call;
-    if (this.#facts !== undefined || members === undefined) return true;
-    return bytes.includes('image') || bytes.includes('\\u00');
+    const { scanned } = this.#call;
+    if (this.#facts !== undefined || scanned === undefined) return true;
+    return scanned.body.includes('image') || scanned.body.includes('\\u00');
   }
 
   #mayHaveTools(): boolean {
-    const { members } = this.#call;
-    return this.#facts !== undefined || members === undefined || members.some(({ key }) => key === 'tools');
+    return this.#facts !== undefined || this.#call.scanned?.has('tools') !== false;
   }
 
   #read(): { readonly textTokens: number; readonly images: boolean; readonly tools: boolean } {

@@ -54,11 +54,10 @@ export function streamOperation({ options, role, continuation }: StreamOperation
   };
 }
 
-/** Only OpenAI's chat dialect gives several; the body is looked into only where it may hold the word, escaped or not. */
+/** Only OpenAI's chat dialect gives several. */
 function choicesOf(call: CallerRequest): number {
-  const { bytes, dialect } = call;
-  if (dialect !== 'openai-chat' || !(bytes.includes('"n"') || bytes.includes('\\u006'))) return 1;
-  const choices = call.value['n'];
+  if (call.dialect !== 'openai-chat') return 1;
+  const choices = call.scanned === undefined ? call.value['n'] : call.scanned.read('n');
   return typeof choices === 'number' && choices > 1 ? choices : 1;
 }
 

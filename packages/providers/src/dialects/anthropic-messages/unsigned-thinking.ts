@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../caller-request.js';
+import type { CallerRequest, JsonObject } from '../../caller-request.js';
 import { nestsWithin, readList, readObject } from '../../read-json.js';
 import { parseExact } from './exact-json.js';
 import { DEEPEST_JSON } from './to-schema.js';
@@ -9,12 +9,11 @@ import { DEEPEST_JSON } from './to-schema.js';
  * this word when a caller sends its conversation again, and go to no model.
  */
 export const UNSIGNED = 'moltbot-unsigned';
-const UNSIGNED_BYTES = Buffer.from(UNSIGNED);
 
 /** The `messages` of a caller's body, as JSON text, without thinking blocks that we wrote; `undefined` where there is none. */
-export function withoutUnsigned(bytes: Buffer): string | undefined {
-  if (!bytes.includes(UNSIGNED_BYTES)) return undefined;
-  const given = readList(readObject(parseExact(bytes.toString('utf8')))?.['messages']);
+export function withoutUnsigned(call: CallerRequest): string | undefined {
+  if (!(call.scanned?.body ?? call.bytes).includes(UNSIGNED)) return undefined;
+  const given = readList(readObject(parseExact(call.bytes.toString('utf8')))?.['messages']);
   if (!nestsWithin(given, DEEPEST_JSON)) return undefined;
   let found = false;
   const messages: unknown[] = [];

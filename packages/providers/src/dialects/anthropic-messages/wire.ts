@@ -1,5 +1,5 @@
 import type { CallerRequest } from '../../caller-request.js';
-import { spliceTopLevel } from '../../json-splice.js';
+import { passBody } from '../../pass-body.js';
 import type { ChatWire, CountTokensWire, TurnOptions, UpstreamRequest } from '../../wire.js';
 import { fromAnswer, fromCountAnswer } from './from-answer.js';
 import { fromError } from './from-error.js';
@@ -25,11 +25,11 @@ const OURS: readonly string[] = ['models'];
 function passRequest(call: CallerRequest, options: TurnOptions): UpstreamRequest {
   const set: Record<string, string> = { model: JSON.stringify(options.model) };
   if (call.stream !== options.stream) set['stream'] = String(options.stream);
-  const messages = withoutUnsigned(call.bytes);
+  const messages = withoutUnsigned(call);
   if (messages !== undefined) set['messages'] = messages;
   return {
     path: '/messages',
-    body: spliceTopLevel(call.bytes, { set, remove: OURS }, call.members),
+    body: passBody(call, { set, remove: OURS }),
     headers: ANTHROPIC_HEADERS,
     dropped: [],
   };

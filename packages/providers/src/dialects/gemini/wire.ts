@@ -1,5 +1,5 @@
 import type { CallerRequest } from '../../caller-request.js';
-import { spliceTopLevel } from '../../json-splice.js';
+import { passBody } from '../../pass-body.js';
 import type { ChatWire, TurnOptions, UpstreamRequest } from '../../wire.js';
 import { fromAnswer } from './from-answer.js';
 import { fromError } from './from-error.js';
@@ -16,7 +16,7 @@ export const geminiWire: ChatWire = {
   passRequest(call: CallerRequest, options: TurnOptions): UpstreamRequest {
     return {
       path: generatePath(options.model, options.stream),
-      body: spliceTopLevel(call.bytes, { set: {}, remove: OURS }, call.members),
+      body: passBody(call, { set: {}, remove: OURS }),
       headers: JSON_HEADERS,
       dropped: [],
     };

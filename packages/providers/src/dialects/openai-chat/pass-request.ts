@@ -1,5 +1,5 @@
 import type { CallerRequest } from '../../caller-request.js';
-import { spliceTopLevel } from '../../json-splice.js';
+import { passBody } from '../../pass-body.js';
 import type { TurnOptions, UpstreamRequest } from '../../wire.js';
 import { JSON_HEADERS, PATH } from './to-request.js';
 
@@ -17,6 +17,6 @@ export function passRequest(call: CallerRequest, options: TurnOptions): Upstream
     set['stream_options'] = JSON.stringify({ ...streamOptions, include_usage: true });
   }
   const remove = options.stream || streamOptions === undefined ? OURS : OURS_AND_STREAM_OPTIONS;
-  const body = spliceTopLevel(call.bytes, { set, remove }, call.members);
+  const body = passBody(call, { set, remove });
   return { path: PATH, body, headers: JSON_HEADERS, dropped: [] };
 }

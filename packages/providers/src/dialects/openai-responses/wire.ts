@@ -1,5 +1,5 @@
 import type { CallerRequest } from '../../caller-request.js';
-import { spliceTopLevel } from '../../json-splice.js';
+import { passBody } from '../../pass-body.js';
 import type { ChatWire, TurnOptions, UpstreamRequest } from '../../wire.js';
 import { fromAnswer } from './from-answer.js';
 import { fromError } from './from-error.js';
@@ -18,7 +18,7 @@ export const openAiResponsesWire: ChatWire = {
       model: JSON.stringify(options.model),
       ...(options.stream === call.stream ? {} : { stream: String(options.stream) }),
     };
-    const body = spliceTopLevel(call.bytes, { set, remove: OURS }, call.members);
+    const body = passBody(call, { set, remove: OURS });
     return { path: PATH, body, headers: JSON_HEADERS, dropped: [] };
   },
   createStreamReader,
