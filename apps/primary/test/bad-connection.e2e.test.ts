@@ -56,7 +56,6 @@ function post(path: string, body: string | Buffer | ReadableStream, headers: Rec
 describe('what is no request of ours', () => {
   it('gets a 404 in the caller’s dialect for a path that nobody serves', async () => {
     for (const path of [
-      '/',
       '/v2/chat/completions',
       '/v1/chat',
       '/v1/messages/x',
@@ -68,6 +67,8 @@ describe('what is no request of ours', () => {
         await refusalOf(path === '/v1/messages/x' ? 'openai' : path, await fetch(primary.url + path)),
       ).toMatchObject({ status: 404 });
     }
+    const root = await fetch(`${primary.url}/`, { redirect: 'manual' });
+    expect([root.status, root.headers.get('location')]).toEqual([302, '/docs']);
     const anthropic = await fetch(`${primary.url}/v1/nothing`, { headers: { 'anthropic-version': '2023-06-01' } });
     expect(await refusalOf('/v1/messages', anthropic)).toMatchObject({ status: 404, code: 'not_found_error' });
     const large = await post('/v1/nothing', Buffer.alloc(20 * 1_048_576, 0x20));

@@ -168,7 +168,16 @@ describe.each(DOORS)('a wrong body at %s', (door: Door) => {
     expect(scripted.requests.at(-1)?.raw.toString()).toContain('alone');
   });
 
-  it('may nest a hundred thousand levels deep', async () => {
+  it('of millions of levels is refused while others are answered', async () => {
+    const slow = post(door, `{"messages":[{"role":"user","content":"x"}],"x":${'['.repeat(15_000_000)}`);
+    const started = performance.now();
+    expect((await fetch(`${primary.url}/health`)).status).toBe(200);
+    expect(await refusalOf(door, await slow)).toMatchObject({ status: 400 });
+    // 17 s where JSON.parse had to find out.
+    expect(performance.now() - started).toBeLessThan(5_000);
+  });
+
+  it('that nests a hundred thousand levels deep is no fault of ours', async () => {
     const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
     const deepObject = `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`;
     for (const model of ['default', 'translated']) {

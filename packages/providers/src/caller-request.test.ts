@@ -150,9 +150,11 @@ describe('a caller’s request', () => {
     );
   });
 
-  it('takes null for nothing, and nesting of any depth', () => {
+  it('takes null for nothing, and nesting of 2,048 levels, but no more', () => {
     expect(read({ model: null, models: null, stream: null, messages: MESSAGES }).stream).toBe(false);
-    const deep = `{"messages":[{"role":"user","content":"x"}],"x":${'['.repeat(100_000)}${']'.repeat(100_000)}}`;
-    expect(read(deep).request().unknownFields).toEqual(['x']);
+    const deep = (levels: number): string =>
+      `{"messages":[{"role":"user","content":"${'x'.repeat(70_000)}"}],"x":${'['.repeat(levels)}${']'.repeat(levels)}}`;
+    expect(read(deep(2_047)).request().unknownFields).toEqual(['x']);
+    expect(() => read(deep(100_000))).toThrow(/deeper than 2048/);
   });
 });

@@ -3,6 +3,7 @@ import { type ChatRequest, type Dialect, MoltbotError } from '@moltbot/contracts
 import { ByteRope } from './byte-rope.js';
 import type { DialectDoor } from './dialect-door.js';
 import { jsonErrorPosition } from './json-error-position.js';
+import { checkJsonLimits } from './json-limits.js';
 import type { JsonObject } from './json-object.js';
 import { ScannedBody } from './scanned-body.js';
 import { readObject } from './read-json.js';
@@ -116,6 +117,7 @@ export function readJsonObject(bytes: Buffer): JsonObject {
 }
 
 function parse(bytes: Buffer): unknown {
+  checkJsonLimits(bytes);
   // ASCII is valid UTF-8, and becomes a string of one byte a character, which parses twice as fast.
   const ascii = isAscii(bytes);
   if (!ascii && !isUtf8(bytes)) throw new MoltbotError('invalid_json', 'The body is not valid UTF-8.');

@@ -5,9 +5,9 @@ const padded = (text: string) => Buffer.from(text.padEnd(70_000));
 
 describe('the limits of a long body', () => {
   it('refuse what nests too deep, valid or not', () => {
-    expect(() => checkJsonLimits(Buffer.from('['.repeat(15_000_000)))).toThrow(/deeper than 512/);
-    expect(() => checkJsonLimits(padded(`${'{"a":'.repeat(513)}1${'}'.repeat(513)}`))).toThrow(/deeper than 512/);
-    expect(() => checkJsonLimits(padded(`${'['.repeat(512)}${']'.repeat(512)}`))).not.toThrow();
+    expect(() => checkJsonLimits(Buffer.from('['.repeat(15_000_000)))).toThrow(/deeper than 2048/);
+    expect(() => checkJsonLimits(padded(`${'{"a":'.repeat(2_049)}1${'}'.repeat(2_049)}`))).toThrow(/deeper than 2048/);
+    expect(() => checkJsonLimits(padded(`${'['.repeat(2_048)}${']'.repeat(2_048)}`))).not.toThrow();
   });
 
   it('refuse too many lists, objects and members', () => {
@@ -24,6 +24,6 @@ describe('the limits of a long body', () => {
     const started = performance.now();
     checkJsonLimits(Buffer.from(JSON.stringify({ a: 'text \n'.repeat(4_500_000) })));
     checkJsonLimits(Buffer.from(`[${'1234567,'.repeat(4_000_000)}1]`));
-    expect(performance.now() - started).toBeLessThan(2_000);
+    expect(performance.now() - started).toBeLessThan(5_000);
   });
 });

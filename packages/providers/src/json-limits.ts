@@ -9,7 +9,7 @@ const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
 /** Far beyond any real request; JSON.parse takes seconds for millions of levels, and recursive walks overflow at thousands. */
-const DEEPEST = 512;
+const DEEPEST = 2_048;
 /** Lists and objects; each costs JSON.parse about 0.3 µs and 60 bytes. */
 const MOST_NESTED = 500_000;
 const MOST_MEMBERS = 1_000_000;
