@@ -1,8 +1,10 @@
 import 'reflect-metadata';
 import { enableCompileCache } from 'node:module';
+import { tuneGarbageCollection } from './tune-garbage-collection.js';
 
 // Compiled code is kept between starts: a good part of the time to ready.
 enableCompileCache();
+tuneGarbageCollection();
 const { roleFailure } = await import('@moltbot/contracts');
 try {
   const { serve } = await import('./serve.js');

@@ -24,6 +24,8 @@ export class Exchange {
   readonly #abort = new AbortController();
   readonly #onEnd: (record: RequestRecord) => void;
   #interruption: MoltbotError | undefined;
+  /** Its place among those that are running. */
+  slot: number | undefined;
   identity: Identity | undefined;
   chain = '';
   stream = false;

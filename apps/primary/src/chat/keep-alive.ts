@@ -1,5 +1,7 @@
+import { SlotList, type Slotted } from '../core/slot-list.js';
+
 /** A stream that wants a sign of life while its upstream is silent. */
-export interface KeptAlive {
+export interface KeptAlive extends Slotted {
   /** `performance.now()` of the last write. */
   lastWrite: number;
   writeKeepAlive(): void;
@@ -11,14 +13,14 @@ const SILENT_FOR_MS = 9_500;
 
 /** One timer for all streams of the process: a timer per stream costs more than the comments. */
 export class KeepAlive {
-  readonly #streams = new Set<KeptAlive>();
+  readonly #streams = new SlotList<KeptAlive>();
   readonly #timer: NodeJS.Timeout;
 
   constructor(options: { readonly lookEveryMs?: number; readonly silentForMs?: number } = {}) {
     const silentFor = options.silentForMs ?? SILENT_FOR_MS;
     this.#timer = setInterval(() => {
       const now = performance.now();
-      for (const stream of this.#streams) {
+      for (const stream of this.#streams.all()) {
         if (now - stream.lastWrite >= silentFor) {
           stream.lastWrite = now;
           stream.writeKeepAlive();
@@ -41,6 +43,6 @@ export class KeepAlive {
 
   close(): void {
     clearInterval(this.#timer);
-    this.#streams.clear();
+    for (const stream of this.#streams.all()) this.#streams.delete(stream);
   }
 }

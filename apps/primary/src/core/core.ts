@@ -20,6 +20,7 @@ import type { Exchange } from '../chat/exchange.js';
 import { KeepAlive } from '../chat/keep-alive.js';
 import { ClientPool } from './client-pool.js';
 import { ModelLists } from './model-lists.js';
+import { SlotList } from './slot-list.js';
 import { isDenial, type Telemetry } from './telemetry.js';
 
 /** One check of `/ready`; those not required only inform. */
@@ -101,7 +102,7 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
   const access = createAccess({ mode, scope: 'chat', verifier, allowedHosts: () => settings().server.allowed_hosts });
   const requestIds = createRequestIds();
   const keepAlive = new KeepAlive();
-  const running = new Set<Exchange>();
+  const running = new SlotList<Exchange>();
   let draining = false;
 
   function createClient(provider: Provider): UpstreamClient {
@@ -150,7 +151,7 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
     },
     inFlight: () => running.size,
     interrupt() {
-      for (const exchange of running) exchange.interrupt(new MoltbotError('shutting_down'));
+      for (const exchange of running.all()) exchange.interrupt(new MoltbotError('shutting_down'));
     },
     async close() {
       lists.close();
