@@ -8,6 +8,7 @@ export default {
   testMatch: ['**/src/**/*.test.ts', '**/test/**/*.test.ts'],
   globalSetup: '<rootDir>/tools/jest-run.mjs',
   globalTeardown: '<rootDir>/tools/jest-run-end.mjs',
+  setupFiles: ['<rootDir>/tools/property-tests.mjs'],
   modulePathIgnorePatterns: ['/dist/'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },

@@ -129,6 +129,10 @@ describe('junk', () => {
     '\ud800',
   );
 
+  it('that the library reads and will not write is refused', () => {
+    expectSafe(() => setConfigValue({ text: ': &a\u0000', key: 'server.port', value: '1' }));
+  });
+
   it('of any kind is refused with config_invalid, or read', () => {
     const text = fc.oneof(
       fc.array(piece, { maxLength: 40 }).map((pieces) => pieces.join('')),

@@ -54,7 +54,12 @@ function rewriteYaml({ text, path, value }: YamlEdit): string | undefined {
     if (!isMap(parent)) document.setIn(path.slice(0, depth), document.createNode({}));
   }
   document.setIn(path, document.createNode(value));
-  return document.toString({ lineWidth: 0, flowCollectionPadding: false });
+  try {
+    return document.toString({ lineWidth: 0, flowCollectionPadding: false });
+  } catch {
+    // Not all that the library reads it also writes: an anchor with a control character, for one.
+    return undefined;
+  }
 }
 
 function pairOf(map: YAMLMap, name: string): Pair | undefined {
