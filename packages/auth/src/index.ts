@@ -11,7 +11,15 @@ export {
   type ApiKeyVerifierEvent,
   type ApiKeyVerifierOptions,
   createApiKeyVerifier,
-  type Identity,
 } from './inbound/api-key-verifier.js';
 export { createVault, type VaultOptions } from './outbound/create-vault.js';
 export type { Credential, CredentialVault } from './outbound/vault.js';
+export type { Identity } from './inbound/identity.js';
+export type {
+  DeviceAuthorization,
+  OAuthClient,
+  PendingAuthorization,
+  TokenSet,
+} from './outbound/oauth-client.js';
+export { OAuthError, type OAuthErrorFacts, type OAuthFailure } from './outbound/oauth-error.js';
+export type { TokenRow, TokenStore } from './outbound/token-store.js';

@@ -4,6 +4,7 @@ import { Secret } from '@moltbot/contracts';
 import { temporaryHome } from './__fixtures__/temporary-home.js';
 import { loadAuthFile, parseAuthFile } from './auth-file.js';
 import type { ConfigError } from './problems/config-problem.js';
+import { secretSourceText } from './secret-source.js';
 import { putCredential, removeCredential } from './edit-auth-file.js';
 
 const home = temporaryHome();
@@ -37,7 +38,7 @@ describe('auth.json', () => {
     expect(credentials[0]?.entry).toEqual({ type: 'api_key', key: new Secret('sk-canary') });
     expect(credentials[1]?.entry).toEqual({ type: 'oauth', client_id: 'cli', scopes: ['model:read', 'model:execute'] });
     const first = credentials[0]?.entry;
-    expect(first?.type === 'api_key' && first.key.reveal()).toBe('sk-canary');
+    expect(first?.type === 'api_key' && secretSourceText(first.key)).toBe('sk-canary');
     expect(JSON.stringify(credentials)).not.toMatch(/canary|sk-second/);
   });
 

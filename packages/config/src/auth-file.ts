@@ -1,4 +1,3 @@
-import { Secret } from '@moltbot/contracts';
 import { z } from 'zod';
 import { authFileSchema, type CredentialEntry, credentialSchema } from './auth-file-schema.js';
 import { ConfigError } from './problems/config-problem.js';
@@ -7,6 +6,7 @@ import { readSmallFile } from './files/read-file.js';
 import { readJson } from './files/read-json.js';
 import { shapeOf, type SettingShape } from './settings/setting-shape.js';
 import { valueAt } from './files/source-tree.js';
+import { toSecretSource } from './secret-source.js';
 import type { StoredCredential } from './stored-credential.js';
 
 export interface ConfigWarning {
@@ -54,12 +54,16 @@ export function parseAuthFile({ text, file }: { text: string; file: string }): r
 
 function toStoredCredential(id: string, entry: CredentialEntry): StoredCredential {
   const provider = id.split(':', 1)[0] ?? id;
-  if (entry.type === 'api_key') return { id, provider, entry: { type: 'api_key', key: new Secret(entry.key) } };
-  const { client_secret, ...open } = entry;
+  if (entry.type === 'api_key') return { id, provider, entry: { type: 'api_key', key: toSecretSource(entry.key) } };
+  const { client_secret, private_key, ...open } = entry;
   return {
     id,
     provider,
-    entry: client_secret === undefined ? open : { ...open, client_secret: new Secret(client_secret) },
+    entry: {
+      ...open,
+      ...(client_secret === undefined ? {} : { client_secret: toSecretSource(client_secret) }),
+      ...(private_key === undefined ? {} : { private_key: toSecretSource(private_key) }),
+    },
   };
 }
 
@@ -69,13 +73,13 @@ function shapeOfAuthFile(value: unknown): SettingShape {
   const anyFields = new Map(shapes.flatMap(({ shape }) => (shape.node === 'object' ? [...shape.fields] : [])));
   const types = shapes.map(({ type }) => type);
   const type = shapeOf(z.enum(types).describe('Which kind of credential it is.'));
-  const any: SettingShape = { node: 'object', description: '', fields: anyFields.set('type', type) };
+  const any: SettingShape = { node: 'object', description: '', fields: anyFields.set('type', type), optional: false };
   const names = typeof value === 'object' && value !== null ? Object.keys(value) : [];
   const fields = names.map((name) => {
     const type = valueAt(value, [name, 'type']);
     return [name, shapes.find((shape) => shape.type === type)?.shape ?? any] as const;
   });
-  return { node: 'object', description: '', fields: new Map(fields) };
+  return { node: 'object', description: '', fields: new Map(fields), optional: false };
 }
 
 function modeWarnings(file: string, mode: number): readonly ConfigWarning[] {

@@ -3,6 +3,7 @@ import { loadAuthFile, parseAuthFile } from './auth-file.js';
 import type { CredentialEntry } from './auth-file-schema.js';
 import { withFileLock } from './files/file-lock.js';
 import type { MoltbotPaths } from './environment/paths.js';
+import { secretSourceText } from './secret-source.js';
 import type { StoredCredential } from './stored-credential.js';
 
 const OWNER_ONLY = 0o600;
@@ -43,10 +44,13 @@ async function editAuthFile(paths: MoltbotPaths, edit: (entries: Entries) => Ent
   });
 }
 
-/** The file is the one place where secrets stand in the clear. */
 function inTheClear({ entry }: StoredCredential): CredentialEntry {
-  if (entry.type === 'api_key') return { type: 'api_key', key: entry.key.reveal() };
-  const { client_secret, ...open } = entry;
-  const scopes = [...open.scopes];
-  return client_secret === undefined ? { ...open, scopes } : { ...open, scopes, client_secret: client_secret.reveal() };
+  if (entry.type === 'api_key') return { type: 'api_key', key: secretSourceText(entry.key) };
+  const { client_secret, private_key, ...open } = entry;
+  return {
+    ...open,
+    scopes: [...open.scopes],
+    ...(client_secret === undefined ? {} : { client_secret: secretSourceText(client_secret) }),
+    ...(private_key === undefined ? {} : { private_key: secretSourceText(private_key) }),
+  };
 }

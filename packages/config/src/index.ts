@@ -30,6 +30,9 @@ export type { Flags } from './settings/flags.js';
 export { loadConfig, type LoadedConfig, type LoadOptions, parseSettings, type ParsedSettings } from './load.js';
 export { type MoltbotPaths, moltbotPaths } from './environment/paths.js';
 export {
+  type KeyLimits,
+  type OAuthEndpoints,
+  type OidcSettings,
   type ProviderModelSettings,
   type ProviderSettings,
   type RetryPolicy,
@@ -38,4 +41,4 @@ export {
   type Timeouts,
 } from './schema.js';
 export { type ConfigWatch, watchConfig, type WatchOptions, type WatchTiming } from './watch.js';
-export type { ApiKeyEntry, OAuthEntry, StoredCredential } from './stored-credential.js';
+export type { ApiKeyEntry, OAuthEntry, SecretReference, SecretSource, StoredCredential } from './stored-credential.js';

@@ -7,9 +7,11 @@ import {
   duration,
   headerName,
   headerValue,
+  httpUrl,
   modelName,
   NAME_EXPECTED,
   port,
+  proxy,
 } from './settings/setting-values.js';
 
 const retryPolicy = z.strictObject({
@@ -96,6 +98,34 @@ const providerModel = z.strictObject({
   price: price.optional().describe('What it costs, in any one currency.'),
 });
 
+const oauthEndpoints = z.strictObject({
+  issuer: httpUrl
+    .optional()
+    .describe('The authorization server; its endpoints are discovered (RFC 8414, OpenID Connect Discovery).'),
+  authorization_endpoint: httpUrl.optional().describe('Where people sign in; instead of discovery.'),
+  token_endpoint: httpUrl.optional().describe('Where tokens are issued and refreshed; instead of discovery.'),
+  device_authorization_endpoint: httpUrl.optional().describe('Where a device code is asked for (RFC 8628).'),
+  revocation_endpoint: httpUrl.optional().describe('Where a token is given back at `moltbot auth logout` (RFC 7009).'),
+  client_auth: z
+    .enum(['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'])
+    .optional()
+    .describe('How the client proves itself; by default as its entry in auth.json allows.'),
+  redirect_uri: httpUrl
+    .optional()
+    .describe('Registered at the provider; by default a free port of 127.0.0.1 is used (RFC 8252).'),
+  audience: z.string().min(1).max(1_024).optional().describe('Sent as `audience` where the provider wants one.'),
+  resource: z.string().min(1).max(1_024).optional().describe('Sent as `resource` (RFC 8707).'),
+  authorize_params: z
+    .record(z.string().min(1).max(128), z.string().max(4_096))
+    .default({})
+    .describe('Further parameters of the sign-in page (`prompt`, `access_type`).'),
+  required_scopes: z
+    .array(z.string().min(1).max(256))
+    .max(64)
+    .default([])
+    .describe('What calls need; `moltbot doctor` compares it with what was granted.'),
+});
+
 const provider = z.strictObject({
   kind: z
     .enum(PROVIDER_KINDS)
@@ -112,6 +142,18 @@ const provider = z.strictObject({
     .record(z.string().min(1).max(256), z.string().max(4_096))
     .default({})
     .describe('Query parameters of every request (Azure: `api-version`).'),
+  oauth: oauthEndpoints.optional().describe('Where its accounts of type `oauth` sign in.'),
+  credential_order: z
+    .enum(['ordered', 'least_recently_used'])
+    .default('ordered')
+    .describe('Which of several accounts is asked first: as in auth.json, or the one that rested longest.'),
+  proxy: proxy.optional().describe('The proxy to it, token host included, instead of the system’s; `direct` is none.'),
+  ca_file: z
+    .string()
+    .min(1)
+    .max(4_096)
+    .optional()
+    .describe('PEM file of further certificate authorities to trust for it (a company’s own, an inspecting proxy’s).'),
   requires_credential: z
     .boolean()
     .optional()
@@ -125,6 +167,56 @@ const provider = z.strictObject({
     .record(z.string().min(1).max(256), providerModel)
     .default({})
     .describe('Models this provider serves, by name.'),
+});
+
+const keyLimits = z.strictObject({
+  requests_per_minute: z.int().min(1).max(1_000_000_000).optional().describe('Requests a minute.'),
+  tokens_per_minute: z.int().min(1).max(1_000_000_000_000).optional().describe('Tokens a minute, in and out together.'),
+  parallel_requests: z.int().min(1).max(1_000_000).optional().describe('Requests at the same time.'),
+  budget_per_day: z
+    .number()
+    .positive()
+    .max(1e12)
+    .optional()
+    .describe('Money a day (UTC), in the currency of the prices.'),
+  budget_per_month: z.number().positive().max(1e12).optional().describe('Money a calendar month (UTC).'),
+});
+
+const role = z.strictObject({
+  scopes: z
+    .array(z.enum(['chat', 'jobs', 'admin']))
+    .min(1)
+    .describe('What it may do.'),
+  models: z
+    .array(z.string().min(1).max(321))
+    .max(256)
+    .optional()
+    .describe('Models and chains it may use; all where not set.'),
+  limits: keyLimits.optional().describe('Limits of each person who has it.'),
+});
+
+const oidc = z.strictObject({
+  issuer: httpUrl.describe('Issuer of the tokens (`iss`); its keys are discovered.'),
+  audience: z.string().min(1).max(1_024).describe('What `aud` must name: this server.'),
+  jwks_uri: httpUrl.optional().describe('Where the issuer’s keys are, instead of discovery.'),
+  algorithms: z
+    .array(z.enum(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']))
+    .min(1)
+    .default(['RS256', 'ES256', 'EdDSA'])
+    .describe('Signatures that are taken.'),
+  clock_tolerance: duration('30s', { max: 600_000 }).describe('How far the clocks of issuer and server may differ.'),
+  roles_claim: z
+    .string()
+    .min(1)
+    .max(256)
+    .default('roles')
+    .describe('The claim that lists roles; dots go deeper (`realm_access.roles`).'),
+  name_claim: z.string().min(1).max(256).default('email').describe('The claim shown in logs and lists; else `sub`.'),
+  roles: z
+    .record(z.string().min(1).max(256), role)
+    .refine((roles) => Object.keys(roles).length <= 256, 'expected at most 256 roles')
+    .default({})
+    .describe('What each role of the claim may do; somebody with none of them is refused.'),
 });
 
 /** The whole of `config.yml`. Defaults are the product's; `docs/configuration.md` is generated from this. */
@@ -216,6 +308,7 @@ export const settingsSchema = z.strictObject({
         .describe(
           'Further names in the Host header that are taken while access is open (guards against DNS rebinding).',
         ),
+      oidc: oidc.optional().describe('Also take tokens of the organisation’s sign-in (JWT) instead of API keys.'),
       body_limit: byteSize('32mb').describe('Largest request body.'),
       header_limit: byteSize('16kb', { min: 1_024, max: 1_048_576 }).describe('Largest sum of request headers.'),
       header_timeout: duration('10s', { min: 100 }).describe('For a caller to send its headers.'),
@@ -279,6 +372,40 @@ export const settingsSchema = z.strictObject({
     })
     .prefault({})
     .describe('Where jobs wait.'),
+  credentials: z
+    .strictObject({
+      store: z
+        .string()
+        .refine(
+          (url) => ['auto', 'file', 'storage'].includes(url) || /^rediss?:\/\//.test(url),
+          'expected `auto`, `file`, `storage` or a redis:// URL',
+        )
+        .default('auto')
+        .describe(
+          'Where tokens of providers are kept, sealed: `file` (one machine), `storage` (the database) or a redis:// URL. `auto`: `file` with the embedded database, else `storage`.',
+        ),
+      refresh_margin: duration('5m', { max: 86_400_000 }).describe(
+        'A token is refreshed this long before it expires, but never before half of its life.',
+      ),
+      refresh_timeout: duration('10s', { min: 100, max: 60_000 }).describe('For one refresh at the token host.'),
+    })
+    .prefault({})
+    .describe('Tokens of accounts that were signed in to.'),
+  state: z
+    .strictObject({
+      url: z
+        .string()
+        .refine(
+          (url) => url === 'auto' || url === 'memory' || /^rediss?:\/\//.test(url),
+          'expected `auto`, `memory` or a redis:// URL',
+        )
+        .default('auto')
+        .describe(
+          'Where processes share breakers, limits and cool-downs: `memory` (each for itself) or a redis:// URL. `auto`: the Redis of `queue.url`, else `memory`.',
+        ),
+    })
+    .prefault({})
+    .describe('Short-lived state of several processes.'),
   discovery: z
     .strictObject({
       local_servers: z
@@ -295,5 +422,9 @@ export const settingsSchema = z.strictObject({
 export type Settings = z.output<typeof settingsSchema>;
 export type ProviderSettings = Settings['providers'][string];
 export type ProviderModelSettings = ProviderSettings['models'][string];
+export type OAuthEndpoints = NonNullable<ProviderSettings['oauth']>;
+export type OidcSettings = NonNullable<Settings['server']['oidc']>;
+/** Limits of one caller; what is not set is not limited. */
+export type KeyLimits = z.output<typeof keyLimits>;
 export type RetryPolicy = Settings['models']['retry_policy'];
 export type Timeouts = Settings['timeouts'];

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { temporaryHome } from './__fixtures__/temporary-home.js';
 import type { ConfigError } from './problems/config-problem.js';
 import { loadConfig } from './load.js';
+import { secretSourceText } from './secret-source.js';
 import { type ConfigWatch, watchConfig, type WatchOptions } from './watch.js';
 
 const home = temporaryHome();
@@ -207,7 +208,7 @@ describe('watchConfig', () => {
     }
     const key = () => {
       const entry = watch.current().credentials[0]?.entry;
-      return entry?.type === 'api_key' ? entry.key.reveal() : undefined;
+      return entry?.type === 'api_key' ? secretSourceText(entry.key) : undefined;
     };
     while (key() !== 'k100') await heard.until(heard.events.length + 1);
     expect(watch.current().settings.server.port).toBe(1_100);

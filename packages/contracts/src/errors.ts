@@ -46,6 +46,19 @@ export const ERRORS = {
     title: 'The API key is wrong, revoked or expired',
     action: 'Check the key with `moltbot keys list`; create another with `moltbot keys create NAME`.',
   },
+  invalid_token: {
+    http: 401,
+    retryable: false,
+    title: 'The sign-in token is wrong, expired or meant for another server',
+    action:
+      'Get a new token from your organisation’s sign-in; the operator checks `server.oidc` with `moltbot doctor`.',
+  },
+  budget_exhausted: {
+    http: 402,
+    retryable: false,
+    title: 'The key has spent its budget',
+    action: 'Wait for the next day or month, or have the budget raised with `moltbot keys update NAME`.',
+  },
   permission_denied: {
     http: 403,
     retryable: false,
@@ -100,6 +113,12 @@ export const ERRORS = {
     title: 'Every model of the chain is rate limited',
     action: 'Wait as long as `retry-after` says.',
   },
+  key_rate_limited: {
+    http: 429,
+    retryable: true,
+    title: 'The key has reached its own limit',
+    action: 'Wait as long as `retry-after` says, or have the limit raised with `moltbot keys update NAME`.',
+  },
   headers_too_large: {
     http: 431,
     retryable: false,
@@ -147,6 +166,36 @@ export const ERRORS = {
     retryable: false,
     title: 'The provider rejected the credential',
     action: 'Replace the key in `auth.json`; see `moltbot models test`.',
+  },
+  credential_expired: {
+    http: 503,
+    retryable: false,
+    title: 'The sign-in at the provider has ended',
+    action: 'Sign in again with `moltbot auth login NAME`; `moltbot auth status` lists what is signed in.',
+  },
+  credential_refresh_failed: {
+    http: 503,
+    retryable: true,
+    title: 'The provider’s token has expired and could not be refreshed',
+    action: 'Run `moltbot doctor`: it measures why. The server keeps trying.',
+  },
+  token_store_unavailable: {
+    http: 503,
+    retryable: true,
+    title: 'The store of the providers’ tokens does not answer',
+    action: 'Check `credentials.store`; the server keeps trying.',
+  },
+  secret_key_unavailable: {
+    http: 500,
+    retryable: false,
+    title: 'The key that opens the stored tokens is missing, or is another one',
+    action: 'Bring back the key the tokens were sealed with (see docs/credentials.md), or sign in again.',
+  },
+  sign_in_failed: {
+    http: 400,
+    retryable: false,
+    title: 'The sign-in at the provider did not succeed',
+    action: 'Run `moltbot doctor`: it measures why. Then `moltbot auth login NAME` again.',
   },
   quota_exhausted: {
     http: 503,

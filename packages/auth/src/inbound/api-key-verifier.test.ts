@@ -6,8 +6,8 @@ import {
   type ApiKeyVerifierEvent,
   type ApiKeyVerifierOptions,
   createApiKeyVerifier,
-  type Identity,
 } from './api-key-verifier.js';
+import type { Identity } from './identity.js';
 
 /** A storage in memory that counts its questions and can be down or slow. */
 function setUp(options: Partial<ApiKeyVerifierOptions> = {}) {

@@ -1,12 +1,7 @@
 import { MoltbotError } from '@moltbot/contracts';
+import type { KeyLimits } from '@moltbot/config';
+import type { Identity } from './identity.js';
 import { checkApiKeyFormat, hashApiKey, sameApiKeyHash } from './api-key.js';
-
-/** Who calls us. */
-export interface Identity {
-  readonly keyId: string;
-  readonly name: string;
-  readonly scopes: readonly string[];
-}
 
 /** What storage knows of a key. Times are Unix ms. */
 export interface ApiKeyRow {
@@ -15,6 +10,9 @@ export interface ApiKeyRow {
   /** As `hashApiKey` gives it. */
   readonly hash: string;
   readonly scopes: readonly string[];
+  /** Models and chains that may be named; all where not set. */
+  readonly models?: readonly string[] | undefined;
+  readonly limits?: KeyLimits | undefined;
   readonly expiresAt?: number | undefined;
   readonly revokedAt?: number | undefined;
 }
@@ -159,7 +157,13 @@ export function createApiKeyVerifier(options: ApiKeyVerifierOptions): ApiKeyVeri
       remember(refused, hash, now + negativeTtlMs);
       throw expired();
     }
-    const identity: Identity = Object.freeze({ keyId: row.id, name: row.name, scopes: Object.freeze([...row.scopes]) });
+    const identity: Identity = Object.freeze({
+      keyId: row.id,
+      name: row.name,
+      scopes: Object.freeze([...row.scopes]),
+      models: row.models,
+      limits: row.limits,
+    });
     // A row read before an invalidation may be older than the revocation: good for nothing but to be asked again.
     if (asked === generation) {
       remember(known, hash, { identity, expiresAt, verifiedAt: now, freshUntil: now + cacheTtlMs });

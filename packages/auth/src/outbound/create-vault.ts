@@ -1,5 +1,5 @@
 import type { StoredCredential } from '@moltbot/config';
-import { MoltbotError, type Secret } from '@moltbot/contracts';
+import { MoltbotError, Secret } from '@moltbot/contracts';
 import type { Credential, CredentialVault } from './vault.js';
 
 export interface VaultOptions {
@@ -36,7 +36,8 @@ export function createVault(options: VaultOptions): CredentialVault {
         `The credential \`${id}\` is of type \`oauth\`: OAuth sign-in is not available in this version. Use an entry of type \`api_key\`.`,
       );
     }
-    return stored.entry.key;
+    if (stored.entry.key instanceof Secret) return stored.entry.key;
+    throw new MoltbotError('credential_missing', `The key of \`${id}\` is a reference, which can’t be resolved yet.`);
   }
 
   return {
@@ -46,7 +47,9 @@ export function createVault(options: VaultOptions): CredentialVault {
     tokenFor,
     refreshAfterRejection(id, rejected) {
       const entry = current().byId.get(id)?.entry;
-      return Promise.resolve(entry?.type === 'api_key' && entry.key.reveal() !== rejected.reveal());
+      return Promise.resolve(
+        entry?.type === 'api_key' && entry.key instanceof Secret && entry.key.reveal() !== rejected.reveal(),
+      );
     },
   };
 }

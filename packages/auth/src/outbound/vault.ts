@@ -15,14 +15,15 @@ export interface CredentialVault {
   credentialsFor(provider: string): readonly Credential[];
 
   /**
-   * What to send now. Synchronous while nothing has to be fetched (always, for an API key).
-   * @throws MoltbotError `credential_missing` where the id is unknown or can't be used
+   * What to send now. Synchronous while nothing has to be fetched (an API key, a token that lives).
+   * @throws MoltbotError (thrown or rejected) `credential_missing`, `credential_expired`, `credential_refresh_failed`,
+   * `token_store_unavailable`, `secret_key_unavailable`
    */
   tokenFor(id: string): Secret | Promise<Secret>;
 
   /**
    * Asks for a new token after the provider rejected `rejected` with a 401; does nothing where the stored one is newer.
-   * @returns whether another token is there now (false for an API key, unless auth.json changed meanwhile)
+   * @returns whether another token is there now (false for an API key, unless auth.json or what it refers to changed meanwhile)
    */
   refreshAfterRejection(id: string, rejected: Secret): Promise<boolean>;
 }

@@ -1,8 +1,8 @@
-import type { Secret } from '@moltbot/contracts';
 import type { LoadedConfig } from '../load.js';
 import { settingEntries } from '../settings/setting-entries.js';
 import { formatKey } from '../settings/setting-key.js';
-import type { StoredCredential } from '../stored-credential.js';
+import { secretSourceText } from '../secret-source.js';
+import type { SecretSource, StoredCredential } from '../stored-credential.js';
 
 /** The keys of settings that differ, and `credentials.ID` for each entry of auth.json that came, went, moved or changed. */
 export function changedKeys(previous: LoadedConfig, next: LoadedConfig): readonly string[] {
@@ -43,11 +43,16 @@ function sameEntry(left: StoredCredential['entry'], right: StoredCredential['ent
     right.type === 'oauth' &&
     left.client_id === right.client_id &&
     left.scopes.join(' ') === right.scopes.join(' ') &&
-    sameSecret(left.client_secret, right.client_secret)
+    left.grant === right.grant &&
+    left.private_key_id === right.private_key_id &&
+    left.account === right.account &&
+    sameSecret(left.client_secret, right.client_secret) &&
+    sameSecret(left.private_key, right.private_key)
   );
 }
 
 /** Compared in the clear, kept nowhere. */
-function sameSecret(left: Secret | undefined, right: Secret | undefined): boolean {
-  return left?.reveal() === right?.reveal();
+function sameSecret(left: SecretSource | undefined, right: SecretSource | undefined): boolean {
+  if (left === undefined || right === undefined) return left === right;
+  return secretSourceText(left) === secretSourceText(right);
 }

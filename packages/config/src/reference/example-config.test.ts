@@ -23,7 +23,8 @@ describe('exampleConfig', () => {
       key
         .replace('chains.careful', 'chains.<name>')
         .replace('providers.my-server', 'providers.<name>')
-        .replace(/(headers|query|models)\.(x-team|api-version|my-model)/, '$1.<name>'),
+        .replace('oidc.roles.staff', 'oidc.roles.<name>')
+        .replace(/(headers|query|models|authorize_params)\.(x-team|api-version|my-model|prompt)/, '$1.<name>'),
     );
     expect(generic).toEqual(describeSettings().map(({ key }) => key));
     expect(settings.models.policy_chain).toBe('careful');

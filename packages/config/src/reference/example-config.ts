@@ -37,6 +37,29 @@ const EXAMPLES: Readonly<Record<string, WrittenValue>> = {
   'providers.<name>.models.<name>.price.output': 15,
   'providers.<name>.models.<name>.price.cached_input': 0.3,
   'providers.<name>.models.<name>.price.cache_write': 3.75,
+  'providers.<name>.oauth.issuer': 'https://login.example.com',
+  'providers.<name>.oauth.authorization_endpoint': 'https://login.example.com/authorize',
+  'providers.<name>.oauth.token_endpoint': 'https://login.example.com/token',
+  'providers.<name>.oauth.device_authorization_endpoint': 'https://login.example.com/device',
+  'providers.<name>.oauth.revocation_endpoint': 'https://login.example.com/revoke',
+  'providers.<name>.oauth.client_auth': 'client_secret_basic',
+  'providers.<name>.oauth.redirect_uri': 'http://127.0.0.1:8899/callback',
+  'providers.<name>.oauth.audience': 'https://models.example.com',
+  'providers.<name>.oauth.resource': 'https://models.example.com',
+  'providers.<name>.oauth.authorize_params.<name>': 'consent',
+  'providers.<name>.proxy': 'http://proxy.example.com:3128',
+  'providers.<name>.ca_file': '/etc/ssl/company.pem',
+  'server.oidc.issuer': 'https://login.example.com',
+  'server.oidc.audience': 'moltbot',
+  'server.oidc.jwks_uri': 'https://login.example.com/keys',
+  'server.oidc.roles.<name>': 'staff',
+  'server.oidc.roles.<name>.scopes': ['chat'],
+  'server.oidc.roles.<name>.models': ['default'],
+  'server.oidc.roles.<name>.limits.requests_per_minute': 60,
+  'server.oidc.roles.<name>.limits.tokens_per_minute': 100_000,
+  'server.oidc.roles.<name>.limits.parallel_requests': 8,
+  'server.oidc.roles.<name>.limits.budget_per_day': 5,
+  'server.oidc.roles.<name>.limits.budget_per_month': 50,
   'logs.file': '/var/log/moltbot/moltbot.log',
 };
 
@@ -44,6 +67,7 @@ const EXAMPLES: Readonly<Record<string, WrittenValue>> = {
 const RECORD_NAMES: Readonly<Record<string, string>> = {
   'providers.<name>.headers': 'x-team',
   'providers.<name>.query': 'api-version',
+  'providers.<name>.oauth.authorize_params': 'prompt',
 };
 
 const HEADER = `# The whole of config.yml with the product's defaults: every line may be left out.
@@ -79,6 +103,10 @@ function* renderField(place: Place, name: string): Generator<string> {
   const { shape, path, indent, off } = place;
   if (shape.node === 'leaf') {
     yield leafLine({ leaf: shape, path, indent, off, name });
+  } else if (shape.node === 'object' && shape.optional && !off) {
+    // Parts of it may be demanded once it is there: an example as a whole too.
+    const block = [`${name}:`, ...render({ shape, path, indent: '  ', off: true })];
+    yield* block.map((line) => `${indent}#${line}`);
   } else if (shape.node === 'object') {
     yield `${indent}${name}:`;
     yield* render({ shape, path, indent: `${indent}  `, off });

@@ -6,6 +6,8 @@ const FIXED_AT_START: readonly string[] = [
   'worker',
   'storage',
   'queue',
+  'state',
+  'credentials',
   'discovery',
   'logs.format',
   'logs.file',

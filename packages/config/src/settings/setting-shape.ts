@@ -23,6 +23,8 @@ export interface ObjectShape {
   readonly node: 'object';
   readonly fields: ReadonlyMap<string, SettingShape>;
   readonly description: string;
+  /** Whether it is missing as a whole where the file does not name it. */
+  readonly optional: boolean;
 }
 
 /** Named by the user: providers, chains, models, headers. */
@@ -68,16 +70,18 @@ interface Wrapping {
   description: string | undefined;
   default: WrittenValue | undefined;
   required: boolean;
+  optional: boolean;
 }
 
 /** Only what schema.ts uses; a test walks all of it, so that a kind of schema that is new here fails there. */
 export function shapeOf(schema: z.core.$ZodType): SettingShape {
-  const wrapping: Wrapping = { description: undefined, default: undefined, required: true };
+  const wrapping: Wrapping = { description: undefined, default: undefined, required: true, optional: false };
   const inner = unwrap(schema, wrapping);
   const description = wrapping.description ?? '';
   if (inner instanceof z.ZodObject) {
     const fields = Object.entries(inner.shape);
-    return { node: 'object', description, fields: new Map(fields.map(([name, field]) => [name, shapeOf(field)])) };
+    const shapes = new Map(fields.map(([name, field]) => [name, shapeOf(field)]));
+    return { node: 'object', description, fields: shapes, optional: wrapping.optional };
   }
   if (inner instanceof z.ZodRecord) {
     const entry = shapeOf(inner.def.valueType);
@@ -96,6 +100,7 @@ function unwrap(schema: z.core.$ZodType, wrapping: Wrapping): z.core.$ZodType {
   }
   if (schema instanceof z.ZodOptional) {
     wrapping.required = false;
+    wrapping.optional = true;
     return unwrap(schema.def.innerType, wrapping);
   }
   return schema;

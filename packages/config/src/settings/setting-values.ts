@@ -41,9 +41,19 @@ export const port = (fallback: number) => z.int().min(0).max(65_535).default(fal
 /** `provider:model`, a chain's name, or a bare model name. */
 export const modelName = z.string().min(1).max(321);
 
-const httpUrl = z
+export const httpUrl = z
   .url({ protocol: /^https?$/, error: 'expected an http:// or https:// URL' })
   .meta({ kind: 'url', expected: 'expected an http:// or https:// URL' });
+
+/** A forward proxy (may hold a login), or `direct` for none. */
+export const proxy = z
+  .string()
+  .refine((text) => text === 'direct' || isHttpUrl(text), 'expected `direct` or an http:// or https:// URL')
+  .meta({ kind: 'url', expected: 'expected `direct` or an http:// or https:// URL' });
+
+function isHttpUrl(text: string): boolean {
+  return /^https?:$/.test(URL.parse(text)?.protocol ?? '');
+}
 
 /** Of a provider: paths are put behind it, so that it can't have a query. */
 export const baseUrl = httpUrl

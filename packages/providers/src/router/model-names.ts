@@ -22,6 +22,7 @@ const NO_SETTINGS: ProviderSettings = {
   headers: {},
   query: {},
   stream_usage: true,
+  credential_order: 'ordered',
   max_connections: 512,
   models: {},
 };

@@ -1,0 +1,1 @@
+export { OAuthError } from './outbound/oauth-error.js';

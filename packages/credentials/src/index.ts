@@ -1,0 +1,1 @@
+export type { RefreshOrder } from './refresh-order.js';

@@ -1,0 +1,1 @@
+export type { Network, NetworkOptions } from './network.js';
