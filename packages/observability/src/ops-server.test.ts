@@ -57,6 +57,21 @@ describe('the operators’ server', () => {
     expect([ready.status, await ready.json()]).toEqual([503, { status: 'failing', queue: 'down' }]);
   });
 
+  it('is not to be read under a name of elsewhere while it is for this machine only', async () => {
+    const { server } = await start();
+    const get = (host: string) =>
+      talk(server.port, `GET /metrics HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`);
+    expect(await get('evil.example')).toMatch(/^HTTP\/1.1 403 [^]*forbidden_origin/);
+    expect(await get('127.0.0.1.evil.example')).toMatch(/^HTTP\/1.1 403 /);
+    expect(await get(`LocalHost:${server.port}`)).toMatch(/^HTTP\/1.1 200 /);
+    const wide = await start({ host: '0.0.0.0' });
+    const reply = await talk(
+      wide.server.port,
+      'GET /metrics HTTP/1.1\r\nhost: metrics.example\r\nconnection: close\r\n\r\n',
+    );
+    expect(reply).toMatch(/^HTTP\/1.1 200 /);
+  });
+
   it('answers HEAD without a body, 404 elsewhere, 405 with the methods it takes', async () => {
     const { url } = await start();
     const head = await fetch(`${url}/health`, { method: 'HEAD' });

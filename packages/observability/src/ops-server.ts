@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, isIPv4, type Socket } from 'node:net';
 
 /** `ok` decides the status (200 or 503); the rest is shown as it is, so it holds no secret. */
 export interface HealthReport {
@@ -38,6 +38,16 @@ const MAX_HEADER_BYTES = 8_192;
 const MAX_CONNECTIONS = 64;
 const CLOSE_WITHIN_MS = 1_000;
 
+/**
+ * What an address of this machine alone may be called: a web page whose own name was made to point here (DNS rebinding)
+ * would read the figures otherwise.
+ */
+const LOCAL_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
+}
+
 interface Answer {
   readonly status: number;
   readonly type: string;
@@ -68,7 +78,7 @@ export async function startOpsServer(options: OpsServerOptions): Promise<OpsServ
       connectionsCheckingInterval: 1_000,
     },
     (request, response) => {
-      void handle(request, response, { routes, withinMs });
+      void handle(request, response, { routes, withinMs, onlyLocal: isLoopback(options.host) });
     },
   );
   server.maxConnections = MAX_CONNECTIONS;
@@ -84,10 +94,18 @@ export async function startOpsServer(options: OpsServerOptions): Promise<OpsServ
 async function handle(
   request: IncomingMessage,
   response: ServerResponse,
-  context: { readonly routes: Readonly<Record<string, () => Promise<Answer>>>; readonly withinMs: number },
+  context: {
+    readonly routes: Readonly<Record<string, () => Promise<Answer>>>;
+    readonly withinMs: number;
+    readonly onlyLocal: boolean;
+  },
 ): Promise<void> {
   // Whatever body comes is thrown away, so that the connection can be used again.
   request.resume();
+  const { host } = request.headers;
+  if (context.onlyLocal && host !== undefined && !LOCAL_HOST.test(host)) {
+    return send(request, response, problem(403, 'forbidden_origin'));
+  }
   const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
   const route = Object.hasOwn(context.routes, path) ? context.routes[path] : undefined;
   if (route === undefined) return send(request, response, problem(404, 'not_found'));
