@@ -31,6 +31,8 @@ export { loadConfig, type LoadedConfig, type LoadOptions, parseSettings, type Pa
 export { type MoltbotPaths, moltbotPaths } from './environment/paths.js';
 export {
   type KeyLimits,
+  keyLimits,
+  modelPermissions,
   type OAuthEndpoints,
   type OidcSettings,
   type ProviderModelSettings,

@@ -1,4 +1,4 @@
-import { isProviderName, PROVIDER_KINDS } from '@moltbot/contracts';
+import { isModelPermission, isProviderName, PROVIDER_KINDS, SCOPES } from '@moltbot/contracts';
 import { z } from 'zod';
 import {
   baseUrl,
@@ -169,7 +169,8 @@ const provider = z.strictObject({
     .describe('Models this provider serves, by name.'),
 });
 
-const keyLimits = z.strictObject({
+/** Limits of one caller; what is not set is not limited. */
+export const keyLimits = z.strictObject({
   requests_per_minute: z.int().min(1).max(1_000_000_000).optional().describe('Requests a minute.'),
   tokens_per_minute: z.int().min(1).max(1_000_000_000_000).optional().describe('Tokens a minute, in and out together.'),
   parallel_requests: z.int().min(1).max(1_000_000).optional().describe('Requests at the same time.'),
@@ -182,16 +183,23 @@ const keyLimits = z.strictObject({
   budget_per_month: z.number().positive().max(1e12).optional().describe('Money a calendar month (UTC).'),
 });
 
+/** Models and chains that a caller may name. */
+export const modelPermissions = z
+  .array(
+    z
+      .string()
+      .refine(
+        isModelPermission,
+        'expected the name of a chain or model, `provider:model` or `provider:*` (there is no other pattern)',
+      ),
+  )
+  .max(256);
+
 const role = z.strictObject({
-  scopes: z
-    .array(z.enum(['chat', 'jobs', 'admin']))
-    .min(1)
-    .describe('What it may do.'),
-  models: z
-    .array(z.string().min(1).max(321))
-    .max(256)
+  scopes: z.array(z.enum(SCOPES)).min(1).describe('What it may do.'),
+  models: modelPermissions
     .optional()
-    .describe('Models and chains it may use; all where not set.'),
+    .describe('Models (`provider:model`, `provider:*`) and chains (`default` too) it may use; all where not set.'),
   limits: keyLimits.optional().describe('Limits of each person who has it.'),
 });
 
@@ -356,6 +364,9 @@ export const settingsSchema = z.strictObject({
         )
         .default('embedded')
         .describe('`embedded`: a PostgreSQL of our own under the home folder; else a postgres:// URL.'),
+      audit_retention: duration('90d', { min: 1_000, max: 3_650 * 86_400_000 }).describe(
+        'How long the audit log keeps its rows.',
+      ),
     })
     .prefault({})
     .describe('The database.'),

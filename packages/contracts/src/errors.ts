@@ -185,6 +185,12 @@ export const ERRORS = {
     title: 'The store of the providers’ tokens does not answer',
     action: 'Check `credentials.store`; the server keeps trying.',
   },
+  issuer_unavailable: {
+    http: 503,
+    retryable: true,
+    title: 'The organisation’s sign-in does not answer, so that tokens can’t be checked',
+    action: 'Check `server.oidc` and the network to the issuer; the server keeps trying.',
+  },
   secret_key_unavailable: {
     http: 500,
     retryable: false,

@@ -1,3 +1,4 @@
+export type { AuditRecord } from './audit-record.js';
 export { DIALECTS, type Dialect } from './dialect.js';
 export {
   type AttemptSummary,
@@ -29,6 +30,7 @@ export type {
   Usage,
   UserMessage,
 } from './messages.js';
+export { isModelPermission, permitsModel } from './model-permission.js';
 export { formatModelRef, isProviderName, type ModelRef, parseModelRef } from './model-ref.js';
 export {
   BUILTIN_PROVIDERS,
@@ -38,6 +40,7 @@ export {
   type ProviderKind,
 } from './provider-kinds.js';
 export { isRefusal, ROLE_EXIT, roleFailure, type RoleMessage } from './role-message.js';
+export { hasScope, isScope, type Scope, SCOPES } from './scopes.js';
 export { Secret } from './secret.js';
 export { isContent, type StreamPart } from './stream-parts.js';
 export type { AttemptRecord, RequestRecord } from './usage-records.js';

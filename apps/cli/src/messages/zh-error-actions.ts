@@ -33,6 +33,7 @@ export const chineseErrorActions: Readonly<Record<ErrorCode, string>> = {
   credential_expired: '请用 `moltbot auth login NAME` 重新登录；`moltbot auth status` 会列出登录状态。',
   credential_refresh_failed: '请运行 `moltbot doctor`，它会测量原因。服务器会继续尝试。',
   token_store_unavailable: '请检查 `credentials.store`；服务器会继续尝试。',
+  issuer_unavailable: '请检查 `server.oidc` 以及到签发者的网络；服务器会继续尝试。',
   secret_key_unavailable: '请找回封存令牌时所用的密钥（见 docs/credentials.md），或重新登录。',
   sign_in_failed: '请运行 `moltbot doctor`，它会测量原因；然后再次运行 `moltbot auth login NAME`。',
   quota_exhausted: '请为账户充值，或添加其他凭据或备用模型。',
