@@ -23,3 +23,4 @@ export type {
 } from './outbound/oauth-client.js';
 export { OAuthError, type OAuthErrorFacts, type OAuthFailure } from './outbound/oauth-error.js';
 export type { TokenRow, TokenStore } from './outbound/token-store.js';
+export { createSealer, type Sealer, type SealerOptions, secretKeyId } from './seal/sealer.js';
