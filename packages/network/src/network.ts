@@ -13,17 +13,25 @@ export interface NetworkOptions {
   readonly proxy?: string | undefined;
   /** PEM: certificate authorities to trust besides the usual ones. */
   readonly extraCa?: string | undefined;
-  /** Open connections per origin. */
+  /** Open connections per origin; 128. */
   readonly maxConnections?: number | undefined;
+  /** For each attempt to connect, a proxy's tunnel included; without it the longest that a user of the network waits, or 10 s. */
   readonly connectTimeoutMs?: number | undefined;
 }
 
 export interface Network {
   /** Kept-alive connections to the origin, by the route that the options give. */
   dispatcherFor(origin: string): Dispatcher;
+  /** Whether every connection to the origin is in use. */
+  isSaturated(origin: string): boolean;
+  /** Connection attempts may take this long from now on, unless `connectTimeoutMs` says how long. Never lowers it. */
+  raiseConnectTimeout(ms: number): void;
   /** The proxy that is asked for this address, without its login; `undefined`: none. For diagnosis. */
   proxyFor(url: string): string | undefined;
-  /** WHATWG fetch over the same connections. Redirects are not followed (`redirect: 'manual'`) unless asked for. */
+  /**
+   * WHATWG fetch over the same connections. Redirects are not followed (`redirect: 'manual'`) unless asked for. Ends after
+   * 30 s without a byte; a limit for the whole is the caller's, by `signal`.
+   */
   readonly fetch: typeof globalThis.fetch;
   close(): Promise<void>;
 }
