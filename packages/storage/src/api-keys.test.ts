@@ -34,14 +34,14 @@ const fresh = (name: string) => {
 
 describe('the API keys', () => {
   it('are found by their hash, with all that the verifier asks', async () => {
-    const key = { ...fresh('laptop'), scopes: ['chat', 'models'], expiresAt: now + 1_000 };
+    const key = { ...fresh('laptop'), scopes: ['chat', 'jobs'], expiresAt: now + 1_000 };
     const { id } = await keys.create(key);
     expect(id).toMatch(/^key_[0-9a-f]{12}$/);
     expect(await keys.findByHash(key.hash)).toEqual({
       id,
       name: 'laptop',
       hash: key.hash,
-      scopes: ['chat', 'models'],
+      scopes: ['chat', 'jobs'],
       expiresAt: now + 1_000,
       revokedAt: undefined,
     });

@@ -1,45 +1,51 @@
 import { randomBytes } from 'node:crypto';
 import type { ApiKeyRow } from '@moltbot/auth';
+import type { KeyLimits } from '@moltbot/config';
 import { MoltbotError } from '@moltbot/contracts';
-import type { Selectable } from 'kysely';
+import { type Kysely, sql, type UpdateObject } from 'kysely';
+import {
+  type ApiKeyChanges,
+  type ApiKeyRecord,
+  milliseconds,
+  type NewApiKey,
+  toColumns,
+  toRecord,
+} from './api-key-record.js';
+import { createApiKeyUses } from './api-key-uses.js';
 import type { Database } from './database.js';
 import { guarded, isValueError } from './storage-error.js';
-import type { ApiKeysTable } from './tables.js';
+import type { Tables } from './tables.js';
 
-/** A key as it is listed; the key itself is nowhere. Times are Unix ms. */
-export interface ApiKeyRecord {
-  /** `key_` and 12 hex digits. */
-  readonly id: string;
-  readonly name: string;
-  /** Its first characters (`mb_4fT0aQ`). */
-  readonly prefix: string;
-  readonly scopes: readonly string[];
-  readonly createdAt: number;
-  readonly expiresAt?: number | undefined;
-  readonly revokedAt?: number | undefined;
-  /** Up to a few seconds behind. */
-  readonly lastUsedAt?: number | undefined;
-}
-
-export interface NewApiKey {
-  /** Unique among the keys that are not revoked; 1 to 100 characters. */
-  readonly name: string;
-  /** `hash` and `prefix` of auth's `generateApiKey`. */
-  readonly hash: string;
-  readonly prefix: string;
-  readonly scopes?: readonly string[];
-  readonly expiresAt?: number | undefined;
+/** Names one key that is not revoked: its id, or its name. */
+export interface KeyChoice {
+  readonly idOrName: string;
+  /** Refuse what would leave no usable key with the scope `admin`. */
+  readonly keepAnAdmin?: boolean;
 }
 
 export interface ApiKeyStore {
-  /** @throws MoltbotError `invalid_request` (param `name`) where the name is taken or no name */
+  /** @throws MoltbotError `invalid_request` (param `name`, `scopes`, `models`, `expires_at`): a name that is taken too */
   create(key: NewApiKey): Promise<ApiKeyRecord>;
   /** Newest first; the revoked ones too. */
   list(): Promise<readonly ApiKeyRecord[]>;
-  /** Takes an id or the name of a key that is not revoked. @returns the key, or `undefined` where there is none */
-  revoke(idOrName: string): Promise<ApiKeyRecord | undefined>;
+  /** Takes an id, of a revoked key too, or the name of a key that is not revoked. */
+  find(idOrName: string): Promise<ApiKeyRecord | undefined>;
+  /**
+   * What is changed is in force everywhere within a second. @returns the key, or `undefined` where there is none to change
+   * @throws MoltbotError `invalid_request`: as `create`, or 409 with param `force` for the last admin's key
+   */
+  update(choice: KeyChoice, changes: ApiKeyChanges): Promise<ApiKeyRecord | undefined>;
+  /** The same key gets another secret; the one before is taken for `graceMs` more, the one before that no longer. */
+  rotate(
+    choice: KeyChoice,
+    secret: { readonly hash: string; readonly prefix: string; readonly graceMs: number },
+  ): Promise<ApiKeyRecord | undefined>;
+  /** @throws MoltbotError `invalid_request` 409 with param `force` for the last admin's key */
+  revoke(choice: KeyChoice | string): Promise<ApiKeyRecord | undefined>;
   /** For the verifier of `packages/auth`. */
   findByHash(hash: string): Promise<ApiKeyRow | undefined>;
+  /** Another number after each change of any key, whoever made it. */
+  version(): Promise<number>;
   /** Whether any key could be let in now. */
   hasUsable(): Promise<boolean>;
   /** Notes that the key was used now: free of cost, written in batches, lost with a crash. */
@@ -59,164 +65,184 @@ export interface ApiKeyStoreOptions {
 
 const FIND = {
   name: 'moltbot_api_key_find',
-  text: 'select id, name, hash, scopes, expires_at, revoked_at from api_keys where hash = $1',
+  text: `select id, name, scopes, models, limits, expires_at, revoked_at, hash = $1 as current, previous_until
+    from api_keys where hash = $1 or previous_hash = $1`,
 };
-const TOUCH = {
-  name: 'moltbot_api_key_touch',
-  text: `update api_keys set last_used_at = to_timestamp(used.at / 1000)
-    from unnest($1::text[], $2::float8[]) as used (id, at)
-    where api_keys.id = used.id and (last_used_at is null or last_used_at < to_timestamp(used.at / 1000))`,
-};
+const VERSION = { name: 'moltbot_api_keys_version', text: 'select version from api_keys_version' };
 
-/** Within this a key's uses are one: every request of a busy caller comes by here. */
-const NOTE_EVERY_MS = 1_000;
-
-const ID = /^key_[0-9a-f]{12}$/;
+interface FoundRow {
+  readonly id: string;
+  readonly name: string;
+  readonly scopes: string[];
+  readonly models: string[] | null;
+  readonly limits: KeyLimits | null;
+  readonly expires_at: Date | null;
+  readonly revoked_at: Date | null;
+  readonly current: boolean;
+  readonly previous_until: Date | null;
+}
 
 export function createApiKeyStore(options: ApiKeyStoreOptions): ApiKeyStore {
   const { db } = options;
-  const { kysely } = db;
   const clock = options.clock ?? Date.now;
-  const touchIntervalMs = options.touchIntervalMs ?? 10_000;
-  const onError = options.onError ?? (() => {});
-  const touched = new Map<string, number>();
-  const noted = new Set<string>();
-  let noting: NodeJS.Timeout | undefined;
-  let timer: NodeJS.Timeout | undefined;
-  let closed = false;
+  const uses = createApiKeyUses({
+    db,
+    clock,
+    intervalMs: options.touchIntervalMs ?? 10_000,
+    onError: options.onError ?? (() => {}),
+  });
 
-  async function flush(): Promise<void> {
-    clearTimeout(timer);
-    timer = undefined;
-    if (touched.size === 0) return;
-    const batch = [...touched];
-    touched.clear();
-    noted.clear();
-    try {
-      await db.run(TOUCH, [batch.map(([id]) => id), batch.map(([, at]) => at)]);
-    } catch (error) {
-      for (const [id, at] of batch) if (!touched.has(id)) touched.set(id, at);
-      arm();
-      onError(error);
-    }
+  /** One change at a time: the check for an admin must see what the others did. */
+  function inTurn<T>(change: (transaction: Kysely<Tables>) => Promise<T>): Promise<T> {
+    return guarded(() =>
+      db.kysely.transaction().execute(async (transaction) => {
+        await sql`select version from api_keys_version for update`.execute(transaction);
+        return change(transaction);
+      }),
+    );
   }
 
-  function arm(): void {
-    if (timer !== undefined || closed) return;
-    timer = setTimeout(() => void flush(), touchIntervalMs);
-    timer.unref();
+  function change(
+    { idOrName, keepAnAdmin = false }: KeyChoice,
+    columns: UpdateObject<Tables, 'api_keys'>,
+  ): Promise<ApiKeyRecord | undefined> {
+    if (!isStorable(idOrName)) return Promise.resolve(undefined);
+    return inTurn(async (transaction) => {
+      const hadAdmin = keepAnAdmin && (await hasUsableKey(transaction, 'admin'));
+      const row = await transaction
+        .updateTable('api_keys')
+        .set(columns)
+        .where('revoked_at', 'is', null)
+        .where((where) => where.or([where('id', '=', idOrName), where('name', '=', idOrName)]))
+        .returningAll()
+        .executeTakeFirst();
+      if (row !== undefined && hadAdmin && !(await hasUsableKey(transaction, 'admin'))) throw lastAdmin();
+      return row === undefined ? undefined : toRecord(row);
+    });
+  }
+
+  async function hasUsableKey(kysely: Kysely<Tables>, scope?: string): Promise<boolean> {
+    const row = await kysely
+      .selectFrom('api_keys')
+      .select('id')
+      .where('revoked_at', 'is', null)
+      .where((where) => where.or([where('expires_at', 'is', null), where('expires_at', '>', new Date(clock()))]))
+      .$if(scope !== undefined, (query) => query.where(sql<boolean>`${scope} = any(scopes)`))
+      .limit(1)
+      .executeTakeFirst();
+    return row !== undefined;
   }
 
   return {
-    async create(key) {
-      const name = key.name.trim();
-      if (name === '' || name.length > 100 || name.includes('\0') || ID.test(name)) {
-        throw new MoltbotError(
-          'invalid_request',
-          'The name of a key has 1 to 100 characters and does not look like the id of a key.',
-          { param: 'name' },
-        );
-      }
-      const values = {
-        id: `key_${randomBytes(6).toString('hex')}`,
-        name,
-        hash: key.hash,
-        prefix: key.prefix,
-        scopes: [...(key.scopes ?? [])],
-        expires_at: key.expiresAt === undefined ? null : new Date(key.expiresAt),
-      };
-      try {
-        const row = await guarded(() =>
-          kysely.insertInto('api_keys').values(values).returningAll().executeTakeFirstOrThrow(),
-        );
-        return toRecord(row);
-      } catch (error) {
-        if (!isValueError(error)) throw error;
-        throw new MoltbotError('invalid_request', `There is a key named ${JSON.stringify(name)} already.`, {
-          param: 'name',
-          cause: error,
-        });
-      }
+    async create({ hash, prefix, scopes = [], ...rest }) {
+      const columns = toColumns({ scopes, ...rest });
+      const values = { id: `key_${randomBytes(6).toString('hex')}`, hash, prefix, scopes: [], name: '', ...columns };
+      return orNameTaken(values.name, () =>
+        inTurn(async (transaction) =>
+          toRecord(await transaction.insertInto('api_keys').values(values).returningAll().executeTakeFirstOrThrow()),
+        ),
+      );
     },
 
     async list() {
       const rows = await guarded(() =>
-        kysely.selectFrom('api_keys').selectAll().orderBy('created_at', 'desc').orderBy('id').execute(),
+        db.kysely.selectFrom('api_keys').selectAll().orderBy('created_at', 'desc').orderBy('id').execute(),
       );
       return rows.map(toRecord);
     },
 
-    async revoke(idOrName) {
-      if (idOrName.includes('\0')) return undefined;
+    async find(idOrName) {
+      if (!isStorable(idOrName)) return undefined;
       const row = await guarded(() =>
-        kysely
-          .updateTable('api_keys')
-          .set({ revoked_at: new Date(clock()) })
-          .where('revoked_at', 'is', null)
-          .where((where) => where.or([where('id', '=', idOrName), where('name', '=', idOrName)]))
-          .returningAll()
+        db.kysely
+          .selectFrom('api_keys')
+          .selectAll()
+          .where((where) =>
+            where.or([
+              where('id', '=', idOrName),
+              where.and([where('name', '=', idOrName), where('revoked_at', 'is', null)]),
+            ]),
+          )
           .executeTakeFirst(),
       );
       return row === undefined ? undefined : toRecord(row);
     },
 
-    async findByHash(hash) {
-      const [row] = await db.run<Pick<Row, 'id' | 'name' | 'hash' | 'scopes' | 'expires_at' | 'revoked_at'>>(FIND, [
+    async update(choice, changes) {
+      const columns = toColumns(changes);
+      if (Object.keys(columns).length === 0) {
+        throw new MoltbotError('invalid_request', 'There is nothing to change: name what shall be changed.');
+      }
+      return orNameTaken(columns.name ?? '', () => change(choice, columns));
+    },
+
+    rotate(choice, { hash, prefix, graceMs }) {
+      const now = clock();
+      return change(choice, {
         hash,
-      ]);
+        prefix,
+        rotated_at: new Date(now),
+        previous_hash: graceMs > 0 ? sql<string>`hash` : null,
+        previous_until: graceMs > 0 ? new Date(now + graceMs) : null,
+      });
+    },
+
+    revoke(choice) {
+      return change(typeof choice === 'string' ? { idOrName: choice } : choice, { revoked_at: new Date(clock()) });
+    },
+
+    async findByHash(hash) {
+      const [row] = await db.run<FoundRow>(FIND, [hash]);
       if (row === undefined) return undefined;
       const { id, name, scopes } = row;
-      return { id, name, hash: row.hash, scopes, expiresAt: ms(row.expires_at), revokedAt: ms(row.revoked_at) };
-    },
-
-    async hasUsable() {
-      const row = await guarded(() =>
-        kysely
-          .selectFrom('api_keys')
-          .select('id')
-          .where('revoked_at', 'is', null)
-          .where((where) => where.or([where('expires_at', 'is', null), where('expires_at', '>', new Date(clock()))]))
-          .limit(1)
-          .executeTakeFirst(),
+      const ends = [row.expires_at, row.current ? null : row.previous_until].flatMap(
+        (date) => milliseconds(date) ?? [],
       );
-      return row !== undefined;
+      return {
+        id,
+        name,
+        hash,
+        scopes,
+        models: row.models ?? undefined,
+        limits: row.limits ?? undefined,
+        expiresAt: ends.length === 0 ? undefined : Math.min(...ends),
+        revokedAt: milliseconds(row.revoked_at),
+      };
     },
 
-    touch(id) {
-      if (noted.has(id)) return;
-      noted.add(id);
-      noting ??= setTimeout(() => {
-        noted.clear();
-        noting = undefined;
-      }, NOTE_EVERY_MS).unref();
-      touched.set(id, clock());
-      arm();
+    async version() {
+      const [row] = await db.run<{ version: number }>(VERSION, []);
+      return row?.version ?? 0;
     },
-    flush,
-    async close() {
-      closed = true;
-      await flush();
-      clearTimeout(timer);
-      clearTimeout(noting);
-    },
+
+    hasUsable: () => guarded(() => hasUsableKey(db.kysely)),
+    touch: uses.touch,
+    flush: uses.flush,
+    close: uses.close,
   };
 }
 
-type Row = Selectable<ApiKeysTable>;
-
-function toRecord(row: Row): ApiKeyRecord {
-  return {
-    id: row.id,
-    name: row.name,
-    prefix: row.prefix,
-    scopes: row.scopes,
-    createdAt: row.created_at.getTime(),
-    expiresAt: ms(row.expires_at),
-    revokedAt: ms(row.revoked_at),
-    lastUsedAt: ms(row.last_used_at),
-  };
+/** Others are nobody's name, and an error to PostgreSQL. */
+function isStorable(text: string): boolean {
+  return !text.includes('\0') && text.isWellFormed();
 }
 
-function ms(date: Date | null): number | undefined {
-  return date === null ? undefined : date.getTime();
+async function orNameTaken<T>(name: string, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    if (!isValueError(error)) throw error;
+    throw new MoltbotError('invalid_request', `There is a key named ${JSON.stringify(name)} already.`, {
+      param: 'name',
+      cause: error,
+    });
+  }
+}
+
+function lastAdmin(): MoltbotError {
+  return new MoltbotError(
+    'invalid_request',
+    'This is the last usable key with the scope `admin`: nobody could look after the server by its API. Say `?force=true` if that is meant.',
+    { param: 'force', http: 409 },
+  );
 }

@@ -1,4 +1,8 @@
-export { type ApiKeyRecord, type ApiKeyStore, createApiKeyStore, type NewApiKey } from './api-keys.js';
+export type { ApiKeyChanges, ApiKeyRecord, NewApiKey } from './api-key-record.js';
+export { type ApiKeyStore, createApiKeyStore, type KeyChoice } from './api-keys.js';
+export { auditEntries, type AuditEntry, type AuditFilter, type AuditPage, deleteAuditBefore } from './audit-entries.js';
+export type { AuditLog } from './audit-log.js';
+export { type Budgets, type BudgetsOptions, createBudgets } from './budgets.js';
 export {
   type Database,
   type DatabaseConnection,

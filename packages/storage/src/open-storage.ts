@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import type { Settings } from '@moltbot/config';
 import { Secret } from '@moltbot/contracts';
 import { type ApiKeyStore, createApiKeyStore } from './api-keys.js';
+import { type AuditLog, createAuditLog } from './audit-log.js';
+import { type Budgets, createBudgets } from './budgets.js';
 import { type Database, type DatabaseConnection, openDatabase } from './database.js';
 import type { EmbeddedPostgres, EmbeddedPostgresEvent } from './embedded-postgres/embedded-postgres.js';
 import { startEmbeddedPostgres } from './embedded-postgres/start-embedded-postgres.js';
@@ -15,7 +17,8 @@ export type StorageEvent =
   | { readonly type: 'storage-connection-lost'; readonly error: unknown }
   /** Ledger rows or last-used times could not be written now; they are kept and tried again. */
   | { readonly type: 'storage-write-failed'; readonly error: unknown }
-  | { readonly type: 'usage-dropped'; readonly count: number; readonly reason: 'full' | 'refused' | 'closed' };
+  | { readonly type: 'usage-dropped'; readonly count: number; readonly reason: 'full' | 'refused' | 'closed' }
+  | { readonly type: 'audit-dropped'; readonly count: number; readonly reason: 'full' | 'refused' | 'closed' };
 
 export interface StorageOptions {
   readonly settings: Pick<Settings, 'storage'>;
@@ -30,7 +33,10 @@ export interface StorageOptions {
 export interface Storage {
   readonly db: Database;
   readonly apiKeys: ApiKeyStore;
+  readonly audit: AuditLog;
   readonly usage: UsageLedger;
+  /** Money of callers, set aside before a call and settled after it. */
+  readonly budgets: Budgets;
   /** How to reach the same database with pools of one's own (the queue). */
   readonly connection: DatabaseConnection;
   /** Writes what is buffered (bounded), closes the pool, and stops the embedded server where nobody else uses it. */
@@ -65,10 +71,12 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   const onError = (error: unknown) => onEvent({ type: 'storage-write-failed', error });
   const apiKeys = createApiKeyStore({ db, onError });
   const usage = createUsageLedger({ db, onError, onDropped: (drop) => onEvent({ type: 'usage-dropped', ...drop }) });
+  const audit = createAuditLog({ db, onError, onDropped: (drop) => onEvent({ type: 'audit-dropped', ...drop }) });
+  const budgets = createBudgets({ db, onError });
   let closing: Promise<void> | undefined;
 
   async function close(): Promise<void> {
-    await Promise.all([usage.close(), apiKeys.close()]);
+    await Promise.all([usage.close(), budgets.close(), apiKeys.close(), audit.close()]);
     await db.close();
     await server?.stop();
   }
@@ -76,7 +84,9 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   return {
     db,
     apiKeys,
+    audit,
     usage,
+    budgets,
     connection,
     close() {
       closing ??= close();

@@ -1,8 +1,11 @@
+import type { KeyLimits } from '@moltbot/config';
+import type { AuditRecord } from '@moltbot/contracts';
 import type { ColumnType, Generated } from 'kysely';
 
 /** The tables as the migrations make them. Instants are timestamptz; token counts and costs are bigint, read as numbers. */
 export interface Tables {
   readonly api_keys: ApiKeysTable;
+  readonly audit_log: AuditLogTable;
   readonly attempts: AttemptsTable;
   readonly requests: RequestsTable;
 }
@@ -13,10 +16,31 @@ export interface ApiKeysTable {
   readonly hash: string;
   readonly prefix: string;
   readonly scopes: string[];
+  readonly models: string[] | null;
+  readonly limits: ColumnType<KeyLimits | null, string | null | undefined, string | null>;
   readonly created_at: Generated<Date>;
   readonly expires_at: Date | null;
   readonly revoked_at: ColumnType<Date | null, never, Date>;
   readonly last_used_at: ColumnType<Date | null, never, Date>;
+  readonly rotated_at: ColumnType<Date | null, never, Date>;
+  /** The hash of the secret before the last rotation, taken until `previous_until`. */
+  readonly previous_hash: ColumnType<string | null, never, string | null>;
+  readonly previous_until: ColumnType<Date | null, never, Date | null>;
+}
+
+interface AuditLogTable {
+  readonly id: string;
+  readonly at: Date;
+  readonly actor: string;
+  readonly actor_name: string | null;
+  readonly source: string | null;
+  readonly action: string;
+  readonly target: string | null;
+  readonly outcome: 'allowed' | 'denied';
+  readonly error_code: string | null;
+  readonly request_id: string | null;
+  readonly count: number;
+  readonly detail: AuditRecord['detail'] | null;
 }
 
 interface TokenColumns {
