@@ -1,10 +1,11 @@
 import { createVault } from '@moltbot/auth';
-import type { LoadedConfig, ProxyEnvironment, Settings } from '@moltbot/config';
+import { type LoadedConfig, type ProxyEnvironment, type Settings, systemProxies } from '@moltbot/config';
 import { createRequestIds } from '@moltbot/observability';
 import {
+  connectionKey,
   createFailoverEngine,
   createModelRouter,
-  createUpstreamClient,
+  createProviderClient,
   type RouterObserver,
   startDemoUpstream,
   type UpstreamClient,
@@ -31,25 +32,15 @@ export async function openModels({ config, proxy, observer }: OpenModelsOptions)
   const demo = await startDemoUpstream({ unref: true });
   const state = createMemoryState({});
   const vault = createVault({ credentials: () => config().credentials });
-  /** By provider and connection limit: one whose settings change gets another client, the old one lives to the end. */
+  const system = systemProxies(proxy);
+  /** By provider and what its connections are made of: one whose settings change gets another client, the old one lives to the end. */
   const clients = new Map<string, UpstreamClient>();
   const router = createModelRouter({ settings, vault, demoBaseUrl: () => demo.baseUrl });
   const engine = createFailoverEngine({
     clientFor: (provider) => {
-      const maxConnections = provider.settings.max_connections;
-      const key = `${maxConnections} ${provider.name}`;
-      let client = clients.get(key);
-      if (client === undefined) {
-        client = createUpstreamClient({
-          maxConnections,
-          proxy: {
-            httpProxy: proxy.httpProxy?.reveal(),
-            httpsProxy: proxy.httpsProxy?.reveal(),
-            noProxy: proxy.noProxy.join(','),
-          },
-        });
-        clients.set(key, client);
-      }
+      const key = `${provider.name} ${connectionKey(provider)}`;
+      const client = clients.get(key) ?? createProviderClient({ provider, system });
+      clients.set(key, client);
       return client;
     },
     vault,

@@ -11,7 +11,7 @@ export { type ConfigWarning, loadAuthFile, type LoadedCredentials, parseAuthFile
 export { editConfigFile, setConfigValue, type SetConfigValueOptions, writeConfigFile } from './edit.js';
 export { putCredential, removeCredential } from './edit-auth-file.js';
 export { type Locale, readLocale } from './environment/locale.js';
-export { type ProxyEnvironment, readProxyEnvironment } from './environment/proxy-environment.js';
+export { type ProxyEnvironment, readProxyEnvironment, systemProxies } from './environment/proxy-environment.js';
 export { describeSettings, type SettingDescription, settingsReferenceMarkdown } from './reference/describe.js';
 export { exampleConfig } from './reference/example-config.js';
 export { needsRestart } from './settings/restart-settings.js';

@@ -24,6 +24,8 @@ export const CONNECTION_FAULTS = [
   'certificate-wrong-host',
   'certificate-revoked',
   'certificate-invalid',
+  /** Our own: the authorities that were to be trusted can't be read. Nothing was sent. */
+  'trust-unreadable',
   /** 407. */
   'proxy-login-required',
   /** The proxy answered the request for a tunnel with another status. */
@@ -87,6 +89,7 @@ const KINDS: Readonly<Record<string, ConnectionFaultKind>> = {
   INVALID_PURPOSE: 'certificate-invalid',
   PATH_LENGTH_EXCEEDED: 'certificate-invalid',
   UNABLE_TO_DECRYPT_CERT_SIGNATURE: 'certificate-invalid',
+  ERR_CERTIFICATES_UNREADABLE: 'trust-unreadable',
   ERR_PROXY_LOGIN_REQUIRED: 'proxy-login-required',
   ERR_PROXY_REFUSED: 'proxy-refused',
   ERR_PROXY_TIMEOUT: 'timeout',

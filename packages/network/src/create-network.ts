@@ -14,8 +14,6 @@ const KEEP_ALIVE_MS = 30_000;
 const MAX_HEADER_BYTES = 32_768;
 const DEFAULT_CONNECTIONS = 128;
 const DEFAULT_CONNECT_MS = 10_000;
-/** Origins with a pool of their own; a provider has few. */
-const MAX_ORIGINS = 1_000;
 
 /** HTTP/1.1, one request at a time on a connection; time limits are the caller's. */
 const CONNECTION_OPTIONS = {
@@ -29,7 +27,7 @@ const CONNECTION_OPTIONS = {
 
 /**
  * The way to the hosts of one provider. Opens nothing by itself.
- * @throws TypeError for a proxy that is no URL, or further certificate authorities that can't be read
+ * @throws TypeError for a proxy that is no URL; CertificateError for further authorities that can't be read
  */
 export function createNetwork(options: NetworkOptions = {}): Network {
   return new Connections(options);
@@ -90,7 +88,6 @@ class Connections implements Network {
     const known = this.#routes.get(origin);
     if (known !== undefined) return known;
     if (this.#closing !== undefined) throw new TypeError('the network is closed');
-    if (this.#routes.size >= MAX_ORIGINS) this.#forgetOne();
     const route = this.#createRoute(new URL(origin));
     this.#routes.set(origin, route);
     return route;
@@ -151,15 +148,6 @@ class Connections implements Network {
     const connector = buildConnector({ timeout, allowH2: false, ...(secureContext && { secureContext }) });
     this.#connectors.set(timeout, connector);
     return connector;
-  }
-
-  /** Only an address in a caller's hand can bring this about: the oldest origin makes room, and finishes what it is doing. */
-  #forgetOne(): void {
-    for (const [origin, { pool }] of this.#routes) {
-      this.#routes.delete(origin);
-      void pool.close();
-      break;
-    }
   }
 }
 

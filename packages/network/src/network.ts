@@ -11,7 +11,7 @@ export interface NetworkOptions {
   };
   /** A proxy of this provider's own, for every address, this machine too; `direct`: none. Goes before `system`. */
   readonly proxy?: string | undefined;
-  /** PEM: certificate authorities to trust besides the usual ones. */
+  /** PEM (`readCertificates`): certificate authorities to trust besides the usual ones. */
   readonly extraCa?: string | undefined;
   /** Open connections per origin; 128. */
   readonly maxConnections?: number | undefined;

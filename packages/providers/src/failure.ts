@@ -1,3 +1,5 @@
+import type { ConnectionFault } from '@moltbot/network';
+
 /**
  * What went wrong with one attempt. The kind is decided where the fault is born (a status, a socket error, a code in the
  * provider's error body) and never from the text of a message; `router/classify` has one row for each kind.
@@ -64,6 +66,8 @@ export interface ProviderErrorOptions {
    * on, bounded to 2,000 characters. Never set for other kinds.
    */
   readonly callerMessage?: string | undefined;
+  /** Why no connection came about (the proxy, TLS, the name …), where that is known. */
+  readonly connection?: ConnectionFault | undefined;
   readonly cause?: unknown;
 }
 
@@ -76,6 +80,7 @@ export class ProviderError extends Error {
   readonly param: string | undefined;
   readonly retryAfterMs: number | undefined;
   readonly callerMessage: string | undefined;
+  readonly connection: ConnectionFault | undefined;
 
   constructor(kind: FailureKind, message: string, options: ProviderErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -85,5 +90,6 @@ export class ProviderError extends Error {
     this.param = options.param?.slice(0, 256);
     this.retryAfterMs = options.retryAfterMs;
     this.callerMessage = options.callerMessage?.slice(0, 2_000);
+    this.connection = options.connection;
   }
 }

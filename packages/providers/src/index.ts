@@ -20,7 +20,8 @@ export {
   type SplitResult,
 } from './http/event-stream.js';
 export type { PostOptions, UpstreamClient, UpstreamResponse } from './http/upstream.js';
-export { createUpstreamClient, type ProxySettings, type UpstreamClientOptions } from './http/upstream-client.js';
+export { connectionKey, createProviderClient, type ProviderClientOptions } from './http/provider-client.js';
+export { createUpstreamClient, type UpstreamClientOptions } from './http/upstream-client.js';
 export { listProviderModels, type ListProviderModelsOptions } from './list-provider-models.js';
 export { FAILURE_TABLE, failureTableMarkdown, type FailureRow } from './router/classify.js';
 export type { EmbedCall, EngineCall, FailoverEngine } from './router/engine.js';

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { createNetwork } from '@moltbot/network';
 import { settingsSchema } from '@moltbot/config';
 import { type ProviderKind, Secret } from '@moltbot/contracts';
 import { createProvider } from './catalogue.js';
@@ -17,7 +18,7 @@ let asked: { readonly url: string; readonly headers: IncomingMessage['headers'] 
 
 beforeEach(async () => {
   asked = [];
-  client = createUpstreamClient({ maxConnections: 2 });
+  client = createUpstreamClient({ network: createNetwork({ maxConnections: 2 }) });
   server = createServer((request, response) => {
     asked.push({ url: request.url ?? '', headers: request.headers });
     answer(request, response);

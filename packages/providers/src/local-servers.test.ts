@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { createNetwork } from '@moltbot/network';
 import { createUpstreamClient } from './http/upstream-client.js';
 import type { UpstreamClient } from './http/upstream.js';
 import { findLocalServers, type LocalServer } from './local-servers.js';
@@ -11,7 +12,7 @@ const servers: Server[] = [];
 let client: UpstreamClient;
 
 beforeEach(() => {
-  client = createUpstreamClient({ maxConnections: 8 });
+  client = createUpstreamClient({ network: createNetwork({ maxConnections: 8 }) });
 });
 
 afterEach(async () => {

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { createNetwork } from '@moltbot/network';
 import type { CredentialVault } from '@moltbot/auth';
 import { settingsSchema } from '@moltbot/config';
 import { MoltbotError } from '@moltbot/contracts';
@@ -33,7 +34,7 @@ const noVault: CredentialVault = {
   refreshAfterRejection: async () => false,
 };
 
-const client = createUpstreamClient({ maxConnections: 64 });
+const client = createUpstreamClient({ network: createNetwork({ maxConnections: 64 }) });
 let demo: DemoUpstream;
 let state: SharedState;
 let engine: RunningFailoverEngine;

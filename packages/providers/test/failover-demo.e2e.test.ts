@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createNetwork } from '@moltbot/network';
 import { type Settings, settingsSchema } from '@moltbot/config';
 import { type AttemptRecord, MoltbotError, type StreamPart } from '@moltbot/contracts';
 import { createMemoryState } from '@moltbot/state';
@@ -24,7 +25,7 @@ let demo: DemoUpstream;
 let settings: Settings;
 const attempts: AttemptRecord[] = [];
 const state = createMemoryState();
-const client = createUpstreamClient({ maxConnections: 64 });
+const client = createUpstreamClient({ network: createNetwork({ maxConnections: 64 }) });
 const vault = {
   credentialsFor: () => [],
   tokenFor: (id: string) => {

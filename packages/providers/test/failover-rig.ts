@@ -10,6 +10,7 @@ import { openAiChatDoor } from '../src/dialects/openai-chat/door.js';
 import { openAiEmbeddingsWire } from '../src/dialects/openai-chat/embeddings.js';
 import { createOpenAiChatWire } from '../src/dialects/openai-chat/wire.js';
 import type { UpstreamClient } from '../src/http/upstream.js';
+import { createNetwork } from '@moltbot/network';
 import { createUpstreamClient } from '../src/http/upstream-client.js';
 import { readObject } from '../src/read-json.js';
 import type { EngineCall } from '../src/router/engine.js';
@@ -173,7 +174,7 @@ export async function startRig(options: RigOptions): Promise<Rig> {
     credential: (event) => events.push({ type: 'credential', ...event }),
     ...options.observer,
   };
-  const client: UpstreamClient = createUpstreamClient({ maxConnections: 512 });
+  const client: UpstreamClient = createUpstreamClient({ network: createNetwork({ maxConnections: 512 }) });
   const state = options.state ?? createMemoryState();
   const engines: RunningFailoverEngine[] = [];
   const another = (): RunningFailoverEngine => {

@@ -9,6 +9,7 @@ import { readBody } from '../src/demo/read-body.js';
 import { anthropicMessagesDoor } from '../src/dialects/anthropic-messages/door.js';
 import { openAiChatDoor } from '../src/dialects/openai-chat/door.js';
 import type { DialectDoor, DoorError } from '../src/dialect-door.js';
+import { createNetwork } from '@moltbot/network';
 import { createUpstreamClient } from '../src/http/upstream-client.js';
 import { createFailoverEngine } from '../src/router/failover-engine.js';
 import type { ServedStream } from '../src/router/served.js';
@@ -35,7 +36,7 @@ export interface TruncationServer {
 /** The plainest HTTP server over the engine and both doors: what it writes is what a caller gets. */
 export async function startTruncationServer(): Promise<TruncationServer> {
   const state = createMemoryState();
-  const client = createUpstreamClient({ maxConnections: 64 });
+  const client = createUpstreamClient({ network: createNetwork({ maxConnections: 64 }) });
   const attempts: AttemptRecord[] = [];
   let settings = settingsOf({});
   let models: readonly Model[] = [];

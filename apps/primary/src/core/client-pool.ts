@@ -1,4 +1,4 @@
-import type { Provider, UpstreamClient } from '@moltbot/providers';
+import { connectionKey, type Provider, type UpstreamClient } from '@moltbot/providers';
 
 /** How long a client whose provider was changed may finish what it is doing. */
 const RETIRE_AFTER_MS = 900_000;
@@ -16,7 +16,11 @@ export class ClientPool {
   of(provider: Provider): UpstreamClient {
     const known = this.#clients.get(provider.name);
     if (known !== undefined) {
-      if (known.provider === provider || sameConnection(known.provider, provider)) return known.client;
+      if (known.provider === provider) return known.client;
+      if (connectionKey(known.provider) === connectionKey(provider)) {
+        this.#clients.set(provider.name, { provider, client: known.client });
+        return known.client;
+      }
       this.#retire(known.client);
     }
     const client = this.#create(provider);
@@ -37,8 +41,4 @@ export class ClientPool {
     this.#clients.clear();
     await Promise.all(all.map((client) => client.close()));
   }
-}
-
-function sameConnection(left: Provider, right: Provider): boolean {
-  return left.baseUrl === right.baseUrl && left.settings.max_connections === right.settings.max_connections;
 }

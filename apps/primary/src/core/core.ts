@@ -1,16 +1,20 @@
 import { createVault, createApiKeyVerifier } from '@moltbot/auth';
-import type { LoadedConfig, MoltbotPaths, ProxyEnvironment, Settings } from '@moltbot/config';
+import {
+  type LoadedConfig,
+  type MoltbotPaths,
+  type ProxyEnvironment,
+  type Settings,
+  systemProxies,
+} from '@moltbot/config';
 import { MoltbotError, type RequestRecord } from '@moltbot/contracts';
 import { createRequestIds, type RequestIds } from '@moltbot/observability';
 import {
   createFailoverEngine,
   createModelRouter,
-  createUpstreamClient,
+  createProviderClient,
   type ModelRouter,
   type RunningFailoverEngine,
-  type Provider,
   startDemoUpstream,
-  type UpstreamClient,
 } from '@moltbot/providers';
 import { createMemoryState } from '@moltbot/state';
 import { openStorage, type Storage } from '@moltbot/storage';
@@ -79,7 +83,8 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
   const demo = await startDemoUpstream();
   const state = createMemoryState({});
   const vault = createVault({ credentials: () => config().credentials });
-  const clients = new ClientPool({ create: (provider) => createClient(provider) });
+  const system = systemProxies(options.proxy);
+  const clients = new ClientPool({ create: (provider) => createProviderClient({ provider, system }) });
   const lists = new ModelLists({ clients, vault, telemetry });
   const router = createModelRouter({
     settings,
@@ -104,14 +109,6 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
   const keepAlive = new KeepAlive();
   const running = new SlotList<Exchange>();
   let draining = false;
-
-  function createClient(provider: Provider): UpstreamClient {
-    const { httpProxy, httpsProxy, noProxy } = options.proxy;
-    return createUpstreamClient({
-      maxConnections: provider.settings.max_connections,
-      proxy: { httpProxy: httpProxy?.reveal(), httpsProxy: httpsProxy?.reveal(), noProxy: noProxy.join(',') },
-    });
-  }
 
   const core: Core = {
     version: options.version,

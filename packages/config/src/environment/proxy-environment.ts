@@ -27,6 +27,15 @@ export function readProxyEnvironment(env: Environment): ProxyEnvironment {
   };
 }
 
+/** The same as texts, for whoever opens connections. The URLs may hold a password. */
+export function systemProxies({ httpProxy, httpsProxy, noProxy }: ProxyEnvironment): {
+  readonly httpProxy: string | undefined;
+  readonly httpsProxy: string | undefined;
+  readonly noProxy: string;
+} {
+  return { httpProxy: httpProxy?.reveal(), httpsProxy: httpsProxy?.reveal(), noProxy: noProxy.join(',') };
+}
+
 function first(env: Environment, names: readonly string[]): { variable: string; value: string } | undefined {
   const variable = names.find((name) => (env[name] ?? '').trim() !== '');
   return variable === undefined ? undefined : { variable, value: (env[variable] ?? '').trim() };

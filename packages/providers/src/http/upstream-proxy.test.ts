@@ -16,7 +16,7 @@ describe('a proxy', () => {
     });
     const proxy = new URL(url);
     const httpProxy = `http://user:pass@${proxy.host}`;
-    const upstream = client({ proxy: { httpProxy, noProxy: 'direct.invalid' } });
+    const upstream = client({ system: { httpProxy, noProxy: 'direct.invalid' } });
     expect(await readAll(await post(upstream, { url: 'http://models.invalid/v1/x' }))).toBe('from the proxy');
     expect(seen).toEqual([{ url: 'http://models.invalid/v1/x', login: `Basic ${btoa('user:pass')}` }]);
     await expect(post(upstream, { url: 'http://direct.invalid/v1/x' })).rejects.toMatchObject({ kind: 'unreachable' });
@@ -25,7 +25,7 @@ describe('a proxy', () => {
 
   it('is never asked for this machine', async () => {
     const direct = await serve((_, response) => response.end('direct'));
-    const upstream = client({ proxy: { httpProxy: 'http://127.0.0.1:1', httpsProxy: 'http://127.0.0.1:1' } });
+    const upstream = client({ system: { httpProxy: 'http://127.0.0.1:1', httpsProxy: 'http://127.0.0.1:1' } });
     expect(await readAll(await post(upstream, { url: direct.url }))).toBe('direct');
     expect(await readAll(await post(upstream, { url: direct.url.replace('127.0.0.1', 'localhost') }))).toBe('direct');
   });
@@ -34,10 +34,19 @@ describe('a proxy', () => {
     const { url, server } = await serve((_, response) => response.writeHead(407).end());
     server.on('connect', (_: IncomingMessage, socket: Socket) => socket.end('HTTP/1.1 403 Forbidden\r\n\r\n'));
     const proxy = `http://${new URL(url).host}`;
-    const upstream = client({ proxy: { httpProxy: proxy, httpsProxy: proxy } });
-    await expect(post(upstream, { url: 'http://models.invalid/' })).rejects.toMatchObject({ kind: 'unreachable' });
-    await expect(post(upstream, { url: 'https://models.invalid/' })).rejects.toMatchObject({ kind: 'unreachable' });
-    const gone = client({ proxy: { httpsProxy: 'http://127.0.0.1:1' } });
-    await expect(post(gone, { url: 'https://models.invalid/' })).rejects.toMatchObject({ kind: 'unreachable' });
+    const upstream = client({ system: { httpProxy: proxy, httpsProxy: proxy } });
+    await expect(post(upstream, { url: 'http://models.invalid/' })).rejects.toMatchObject({
+      kind: 'unreachable',
+      connection: { at: 'proxy', kind: 'proxy-login-required', status: 407 },
+    });
+    await expect(post(upstream, { url: 'https://models.invalid/' })).rejects.toMatchObject({
+      kind: 'unreachable',
+      connection: { at: 'proxy', kind: 'proxy-refused', status: 403 },
+    });
+    const gone = client({ system: { httpsProxy: 'http://127.0.0.1:1' } });
+    await expect(post(gone, { url: 'https://models.invalid/' })).rejects.toMatchObject({
+      kind: 'unreachable',
+      connection: { at: 'proxy', kind: 'connection-refused' },
+    });
   });
 });

@@ -83,11 +83,18 @@ function sayFailure(fault: Exclude<Fault, { cause: 'unfit' }>, { attempts, fault
   const status = fault.cause === 'called' && fault.error.status !== undefined ? `, status ${fault.error.status}` : '';
   const skipped =
     fault.cause === 'known-bad' ? ', skipped after repeated failures until it is due for another try' : '';
-  const first = `${fault.model.ref} failed (${kindOfFault(fault)}${status}${skipped})`;
+  const first = `${fault.model.ref} failed (${kindOfFault(fault)}${status}${sayConnection(fault)}${skipped})`;
   if (faults.length === 1 && attempts.length <= 1) return first;
   const models = faults.length === 1 ? '1 model' : `${faults.length} models`;
   const calls = attempts.length === 1 ? '1 attempt' : `${attempts.length} attempts`;
   return `${first}; ${calls} over ${models}, none answered`;
+}
+
+/** Why no connection came about: for the operator, who may be the caller. */
+function sayConnection(fault: Exclude<Fault, { cause: 'unfit' }>): string {
+  const connection = fault.cause === 'called' ? fault.error.connection : undefined;
+  if (connection === undefined) return '';
+  return `, ${connection.kind}${connection.at === 'proxy' ? ' at the proxy' : ''}`;
 }
 
 /** The earliest moment at which a model of the chain may be asked with hope. */

@@ -1,15 +1,16 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Server as TcpServer, type Socket } from 'node:net';
+import { createNetwork, type NetworkOptions } from '@moltbot/network';
 import type { UpstreamClient, UpstreamResponse } from '../http/upstream.js';
-import { createUpstreamClient, type UpstreamClientOptions } from '../http/upstream-client.js';
+import { createUpstreamClient } from '../http/upstream-client.js';
 
 /** Servers on this machine and clients of them, closed together. */
 export interface Sockets {
   readonly serve: (listener: RequestListener) => Promise<{ readonly url: string; readonly server: Server }>;
   /** A server that speaks raw bytes: `onSocket` gets each connection. */
   readonly serveRaw: (onSocket: (socket: Socket, index: number) => void) => Promise<string>;
-  readonly client: (options?: Partial<UpstreamClientOptions>) => UpstreamClient;
+  readonly client: (options?: NetworkOptions) => UpstreamClient;
   readonly close: () => Promise<void>;
 }
 
@@ -51,7 +52,7 @@ export function createSockets(): Sockets {
       return `http://127.0.0.1:${port}${PATH}`;
     },
     client(options = {}) {
-      const created = createUpstreamClient({ maxConnections: 16, ...options });
+      const created = createUpstreamClient({ network: createNetwork({ maxConnections: 16, ...options }) });
       closers.push(() => created.close());
       return created;
     },
