@@ -3,6 +3,7 @@ export { type ApiKeyStore, createApiKeyStore, type KeyChoice } from './api-keys.
 export { auditEntries, type AuditEntry, type AuditFilter, type AuditPage, deleteAuditBefore } from './audit-entries.js';
 export type { AuditLog } from './audit-log.js';
 export { type Budgets, type BudgetsOptions, createBudgets } from './budgets.js';
+export { createCredentialTokens, type CredentialTokenRow, type CredentialTokens } from './credential-tokens.js';
 export {
   type Database,
   type DatabaseConnection,
@@ -21,5 +22,6 @@ export { type EmbeddedPostgresOptions, startEmbeddedPostgres } from './embedded-
 export { migrate } from './migrations/migrate.js';
 export { openStorage, type Storage, type StorageEvent, type StorageOptions } from './open-storage.js';
 export type { Tables } from './tables.js';
+export type { TokenRowListener } from './token-row-listener.js';
 export { createUsageLedger, type UsageLedger, type UsageLedgerOptions, type UsageLedgerStats } from './usage-ledger.js';
 export { deleteUsageBefore, type UsageTotal, type UsageTotalsOptions, usageTotals } from './usage-totals.js';

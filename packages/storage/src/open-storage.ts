@@ -4,6 +4,7 @@ import { Secret } from '@moltbot/contracts';
 import { type ApiKeyStore, createApiKeyStore } from './api-keys.js';
 import { type AuditLog, createAuditLog } from './audit-log.js';
 import { type Budgets, createBudgets } from './budgets.js';
+import { createCredentialTokens, type CredentialTokens } from './credential-tokens.js';
 import { type Database, type DatabaseConnection, openDatabase } from './database.js';
 import type { EmbeddedPostgres, EmbeddedPostgresEvent } from './embedded-postgres/embedded-postgres.js';
 import { startEmbeddedPostgres } from './embedded-postgres/start-embedded-postgres.js';
@@ -37,6 +38,8 @@ export interface Storage {
   readonly usage: UsageLedger;
   /** Money of callers, set aside before a call and settled after it. */
   readonly budgets: Budgets;
+  /** Connects when it is first asked. */
+  readonly credentialTokens: CredentialTokens;
   /** How to reach the same database with pools of one's own (the queue). */
   readonly connection: DatabaseConnection;
   /** Writes what is buffered (bounded), closes the pool, and stops the embedded server where nobody else uses it. */
@@ -73,11 +76,12 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   const usage = createUsageLedger({ db, onError, onDropped: (drop) => onEvent({ type: 'usage-dropped', ...drop }) });
   const audit = createAuditLog({ db, onError, onDropped: (drop) => onEvent({ type: 'audit-dropped', ...drop }) });
   const budgets = createBudgets({ db, onError });
+  const credentialTokens = createCredentialTokens({ connection });
   let closing: Promise<void> | undefined;
 
   async function close(): Promise<void> {
     await Promise.all([usage.close(), budgets.close(), apiKeys.close(), audit.close()]);
-    await db.close();
+    await Promise.all([db.close(), credentialTokens.close()]);
     await server?.stop();
   }
 
@@ -87,6 +91,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     audit,
     usage,
     budgets,
+    credentialTokens,
     connection,
     close() {
       closing ??= close();
