@@ -12,6 +12,14 @@ export {
   type ApiKeyVerifierOptions,
   createApiKeyVerifier,
 } from './inbound/api-key-verifier.js';
+export type {
+  BudgetAnswer,
+  BudgetAsk,
+  BudgetLedger,
+  BudgetLedgerStats,
+  BudgetPeriod,
+  BudgetStanding,
+} from './inbound/limits/budget-ledger.js';
 export { createVault, type VaultOptions } from './outbound/create-vault.js';
 export type { Credential, CredentialVault } from './outbound/vault.js';
 export type { Identity } from './inbound/identity.js';
