@@ -12,6 +12,14 @@ export {
   type ApiKeyVerifierOptions,
   createApiKeyVerifier,
 } from './inbound/api-key-verifier.js';
+export { type CallerVerifier, createCallerVerifier } from './inbound/caller-verifier.js';
+export { Denial, type DenialFacts, denialFactsOf } from './inbound/denial.js';
+export {
+  createJwtVerifier,
+  type JwtVerifier,
+  type JwtVerifierEvent,
+  type JwtVerifierOptions,
+} from './inbound/jwt-verifier.js';
 export type {
   BudgetAnswer,
   BudgetAsk,

@@ -7,6 +7,7 @@ import {
   type ApiKeyVerifierOptions,
   createApiKeyVerifier,
 } from './api-key-verifier.js';
+import { denialFactsOf } from './denial.js';
 import type { Identity } from './identity.js';
 
 /** A storage in memory that counts its questions and can be down or slow. */
@@ -232,5 +233,43 @@ describe('the API key verifier', () => {
     const other: ApiKeyRow = { id: 'key_9', name: 'other', hash: generateApiKey().hash, scopes: [] };
     const { verifier } = setUp({ lookup: (asked) => Promise.resolve(asked === hash ? other : undefined) });
     expect(await outcome(() => verifier.verify(key.reveal()))).toBe('invalid_api_key');
+  });
+
+  it('names for the audit log the key that was revoked or has expired, and never to its caller', async () => {
+    const { verifier, state, add } = setUp();
+    const denied = async (presented: string) => {
+      try {
+        await verifier.verify(presented);
+      } catch (error) {
+        if (error instanceof MoltbotError) return { ...denialFactsOf(error), message: error.message };
+      }
+      return undefined;
+    };
+    const revoked = add({ revokedAt: 1 }).presented;
+    const expired = add({ expiresAt: state.now }).presented;
+    for (const _time of ['looked up', 'remembered']) {
+      expect(await denied(revoked)).toMatchObject({ keyId: 'key_0', reason: 'revoked' });
+      expect(await denied(expired)).toMatchObject({ keyId: 'key_1', reason: 'expired' });
+    }
+    expect((await denied(revoked))?.message).not.toContain('key_0');
+    expect(await denied(generateApiKey().key.reveal())).not.toHaveProperty('keyId');
+    expect(await denied('mb_short')).toMatchObject({ reason: 'malformed' });
+  });
+
+  it('asks about a known key even in a flood of unknown ones, so that the flood keeps no revoked key alive', async () => {
+    const { verifier, rows, state, add } = setUp({ maxPending: 1, cacheTtlMs: 1_000 });
+    const { presented, hash } = add();
+    await verifier.verify(presented);
+    state.now += 1_000;
+    let open: () => void = () => {};
+    state.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const flood = outcome(() => verifier.verify(generateApiKey().key.reveal()));
+    rows.set(hash, { ...identity, id: 'key_0', hash, revokedAt: 1 });
+    const asked = outcome(() => verifier.verify(presented));
+    open();
+    expect(await asked).toBe('invalid_api_key');
+    expect(await flood).toBe('invalid_api_key');
   });
 });

@@ -2,6 +2,10 @@ import { MoltbotError } from '@moltbot/contracts';
 import type { KeyLimits } from '@moltbot/config';
 import type { Identity } from './identity.js';
 import { checkApiKeyFormat, hashApiKey, sameApiKeyHash } from './api-key.js';
+import { BoundedMap } from './bounded-map.js';
+import { ChangeWatch } from './change-watch.js';
+import { Denial } from './denial.js';
+import { within } from './within.js';
 
 /** What storage knows of a key. Times are Unix ms. */
 export interface ApiKeyRow {
@@ -25,11 +29,14 @@ export type ApiKeyVerifierEvent =
 export interface ApiKeyVerifierOptions {
   /** Finds a key by its hash; `undefined` where there is none; rejects where storage does not answer. */
   readonly lookup: (hash: string) => Promise<ApiKeyRow | undefined>;
+  /** Another value after each change of any key: while it answers, a change takes effect within `changeLagMs`. */
+  readonly version?: () => Promise<unknown>;
+  readonly changeLagMs?: number;
   /** Unix ms, for keys that expire. */
   readonly clock?: () => number;
   /** Milliseconds that only grow, for all else: a clock that is set must not keep a revoked key alive. */
   readonly elapsed?: () => number;
-  /** How long a found key is taken without asking again: a revocation elsewhere takes effect within it. */
+  /** How long a found key is taken without asking again, whatever `version` says. */
   readonly cacheTtlMs?: number;
   /** How long an unknown, revoked or expired key is refused without asking again. */
   readonly negativeTtlMs?: number;
@@ -60,8 +67,15 @@ interface Known {
   readonly expiresAt: number;
   /** When storage last said so; this and the next are of the clock that only grows. */
   readonly verifiedAt: number;
-  /** Served without a look-up until then. */
+  /** Served without a look-up until then, */
   freshUntil: number;
+  /** and as long as nothing has changed. */
+  generation: number;
+}
+
+interface Refused {
+  readonly until: number;
+  readonly denial: Denial;
 }
 
 /** After a failed look-up, known keys are served for this long before storage is asked again. */
@@ -84,35 +98,70 @@ export function createApiKeyVerifier(options: ApiKeyVerifierOptions): ApiKeyVeri
   const onEvent = options.onEvent ?? (() => {});
 
   // Two caches, so that a flood of random keys can't push the good ones out.
-  const known = new Map<string, Known>();
-  const refused = new Map<string, number>();
+  const known = new BoundedMap<string, Known>({ maxEntries });
+  const refused = new BoundedMap<string, Refused>({ maxEntries });
   const pending = new Map<string, Promise<Identity>>();
   let generation = 0;
+  const watch =
+    options.version === undefined
+      ? undefined
+      : new ChangeWatch({
+          version: options.version,
+          elapsed,
+          lagMs: options.changeLagMs ?? 1_000,
+          onChange() {
+            generation += 1;
+            refused.clear();
+          },
+          onError: (error) => onEvent({ type: 'api-key-lookup-failed', error }),
+        });
 
   function verify(presented: string | undefined): Identity | Promise<Identity> {
     if (presented === undefined || presented === '') throw new MoltbotError('authentication_required');
     const format = checkApiKeyFormat(presented);
-    if (format !== 'ok') throw new MoltbotError('invalid_api_key', WRONG_FORMAT[format]);
+    if (format !== 'ok') {
+      throw new MoltbotError('invalid_api_key', WRONG_FORMAT[format], { cause: new Denial({ reason: format }) });
+    }
     const hash = hashApiKey(presented);
     const now = elapsed();
     const entry = known.get(hash);
-    if (entry !== undefined) {
-      if (hasExpired(entry)) throw expired();
-      if (now < entry.freshUntil) return admit(entry, now);
-    } else {
-      const refusedUntil = refused.get(hash);
-      if (refusedUntil !== undefined) {
-        if (now < refusedUntil) throw invalid();
+    if (entry !== undefined && isFresh(entry, now)) {
+      const looking = watch?.look(now);
+      return looking === undefined ? admit(entry, now) : looking.then(() => verifyAfterLook(hash));
+    }
+    if (entry === undefined) {
+      const refusal = refused.get(hash);
+      if (refusal !== undefined) {
+        if (now < refusal.until) throw invalid(refusal.denial);
         refused.delete(hash);
       }
     }
+    return find(hash, entry, now);
+  }
+
+  function verifyAfterLook(hash: string): Identity | Promise<Identity> {
+    const now = elapsed();
+    const entry = known.get(hash);
+    return entry !== undefined && isFresh(entry, now) ? admit(entry, now) : find(hash, entry, now);
+  }
+
+  /** @throws MoltbotError `invalid_api_key` where it has expired */
+  function isFresh(entry: Known, now: number): boolean {
+    if (hasExpired(entry)) throw invalid(new Denial({ keyId: entry.identity.keyId, reason: 'expired' }));
+    return entry.generation === generation && now < entry.freshUntil;
+  }
+
+  function find(hash: string, entry: Known | undefined, now: number): Identity | Promise<Identity> {
     const joined = pending.get(hash);
     if (joined !== undefined) return joined;
-    if (pending.size >= maxPending) {
-      if (entry !== undefined && now - entry.verifiedAt < graceMs) return admit(entry, now);
+    // Known keys are bounded already, and a flood of others must not keep a revoked one alive.
+    if (entry === undefined && pending.size >= maxPending) {
       throw new MoltbotError('overloaded', 'Too many API keys are being looked up at the same time.');
     }
-    const lookup = ask(hash, entry).finally(() => pending.delete(hash));
+    const first = watch?.first(now);
+    if (first === undefined) void watch?.look(now);
+    const asking = first === undefined ? ask(hash, entry) : first.then(() => ask(hash, entry));
+    const lookup = asking.finally(() => pending.delete(hash));
     pending.set(hash, lookup);
     return lookup;
   }
@@ -131,7 +180,7 @@ export function createApiKeyVerifier(options: ApiKeyVerifierOptions): ApiKeyVeri
     const asked = generation;
     let row: ApiKeyRow | undefined;
     try {
-      row = await withTimeout(options.lookup(hash), lookupTimeoutMs);
+      row = await within(options.lookup(hash), lookupTimeoutMs);
     } catch (error) {
       onEvent({ type: 'api-key-lookup-failed', error });
       const now = elapsed();
@@ -139,6 +188,7 @@ export function createApiKeyVerifier(options: ApiKeyVerifierOptions): ApiKeyVeri
       const usable = entry !== undefined && known.get(hash) === entry;
       if (usable && now - entry.verifiedAt < graceMs && !hasExpired(entry)) {
         entry.freshUntil = Math.min(now + RETRY_STORAGE_AFTER_MS, entry.verifiedAt + graceMs);
+        entry.generation = generation;
         return admit(entry, now);
       }
       throw new MoltbotError('storage_unavailable', 'The API key could not be checked: the database does not answer.', {
@@ -148,14 +198,11 @@ export function createApiKeyVerifier(options: ApiKeyVerifierOptions): ApiKeyVeri
     }
     const now = elapsed();
     known.delete(hash);
-    if (row === undefined || row.revokedAt !== undefined || !sameApiKeyHash(row.hash, hash)) {
-      remember(refused, hash, now + negativeTtlMs);
-      throw invalid();
-    }
-    const expiresAt = row.expiresAt ?? Number.POSITIVE_INFINITY;
-    if (hasExpired({ expiresAt })) {
-      remember(refused, hash, now + negativeTtlMs);
-      throw expired();
+    const expiresAt = row?.expiresAt ?? Number.POSITIVE_INFINITY;
+    const denial = whyNot(row, hash, hasExpired({ expiresAt }));
+    if (row === undefined || denial !== undefined) {
+      if (asked === generation) refused.set(hash, { until: now + negativeTtlMs, denial: denial ?? UNKNOWN });
+      throw invalid(denial ?? UNKNOWN);
     }
     const identity: Identity = Object.freeze({
       keyId: row.id,
@@ -166,19 +213,10 @@ export function createApiKeyVerifier(options: ApiKeyVerifierOptions): ApiKeyVeri
     });
     // A row read before an invalidation may be older than the revocation: good for nothing but to be asked again.
     if (asked === generation) {
-      remember(known, hash, { identity, expiresAt, verifiedAt: now, freshUntil: now + cacheTtlMs });
+      known.set(hash, { identity, expiresAt, verifiedAt: now, freshUntil: now + cacheTtlMs, generation });
       return identity;
     }
     return ask(hash, undefined);
-  }
-
-  /** Entries come in anew with each look-up, so the first of the map is the one that was asked for longest ago. */
-  function remember<Value>(cache: Map<string, Value>, hash: string, value: Value): void {
-    if (cache.size >= maxEntries) {
-      const oldest = cache.keys().next();
-      if (oldest.done !== true) cache.delete(oldest.value);
-    }
-    cache.set(hash, value);
   }
 
   return {
@@ -190,22 +228,15 @@ export function createApiKeyVerifier(options: ApiKeyVerifierOptions): ApiKeyVeri
   };
 }
 
-function invalid(): MoltbotError {
-  return new MoltbotError('invalid_api_key');
+const UNKNOWN = new Denial({ reason: 'unknown' });
+
+function whyNot(row: ApiKeyRow | undefined, hash: string, expired: boolean): Denial | undefined {
+  if (row === undefined || !sameApiKeyHash(row.hash, hash)) return UNKNOWN;
+  if (row.revokedAt !== undefined) return new Denial({ keyId: row.id, reason: 'revoked' });
+  return expired ? new Denial({ keyId: row.id, reason: 'expired' }) : undefined;
 }
 
-function expired(): MoltbotError {
-  return new MoltbotError('invalid_api_key', 'The API key has expired.');
-}
-
-async function withTimeout<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+function invalid(denial: Denial): MoltbotError {
+  const message = denial.facts.reason === 'expired' ? 'The API key has expired.' : undefined;
+  return new MoltbotError('invalid_api_key', message, { cause: denial });
 }
