@@ -37,6 +37,14 @@ export type {
   PendingAuthorization,
   TokenSet,
 } from './outbound/oauth-client.js';
+export {
+  type CallbackListener,
+  type CallbackListenerOptions,
+  openCallbackListener,
+  type WaitOptions,
+} from './outbound/oauth/callback-listener.js';
+export { createOAuthClient, type OAuthClientOptions } from './outbound/oauth/create-oauth-client.js';
+export type { PasteProblem } from './outbound/oauth/pasted-callback.js';
 export { OAuthError, type OAuthErrorFacts, type OAuthFailure } from './outbound/oauth-error.js';
 export type { TokenRow, TokenStore } from './outbound/token-store.js';
 export { createSealer, type Sealer, type SealerOptions, secretKeyId } from './seal/sealer.js';
