@@ -7,6 +7,7 @@ export const englishHelp = {
     models: 'Look at chains and models, and test them',
     config: 'Look at the configuration, check it, change it',
     keys: 'API keys of those who call this server',
+    auth: 'Credentials by which this server calls the providers',
   },
   commands: {
     start: 'Start primary and worker together, with an embedded database',
@@ -23,6 +24,14 @@ export const englishHelp = {
     keysCreate: 'Create an API key; it is shown once',
     keysList: 'List API keys',
     keysRevoke: 'Revoke an API key',
+    authLogin:
+      'Sign in to a provider’s account, in a browser, with a code or by the client itself; or store an API key (--key)',
+    authLogout: 'Revoke a sign-in at the provider and forget its tokens; --remove also removes its entry in auth.json',
+    authList: 'List the credentials of auth.json with what is known of them, without asking anybody',
+    authStatus:
+      'Ask the running server and the providers whether the credentials are good. Exit code 1: one of them is expired, revoked, rejected or not signed in; 2: one will be soon and does not renew itself; 0: all is well',
+    authTest: 'Call the provider with each credential (its list of models) and say what it answered',
+    authReset: 'Clear what the running server holds against a credential (cool-downs)',
     status: 'Say what runs and whether it is ready',
   },
   options: {
@@ -41,6 +50,13 @@ export const englishHelp = {
     url: 'address of the server',
     key: 'API key (or MOLTBOT_API_KEY)',
     origin: 'show where each value comes from',
+    device: 'with a code that is entered on another device',
+    noBrowser: 'open no browser; the address is printed in any case',
+    clientId: 'OAuth client registered at the provider: writes the entry in auth.json first',
+    oauthScopes: 'comma-separated scopes to ask for, as model:read,model:execute',
+    askKey: 'ask for an API key without showing it (or read it from a pipe), and store it',
+    remove: 'also remove the entry in auth.json',
+    offline: 'ask nobody: only auth.json and the token store',
     scopes: 'comma-separated: chat, jobs, admin (chat)',
     expires: 'lifetime, like 90d; without it the key does not expire',
   },

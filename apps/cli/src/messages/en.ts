@@ -1,9 +1,11 @@
 import { ERRORS, type ErrorCode } from '@moltbot/contracts';
+import { englishAuth } from './en-auth.js';
 import { englishHelp } from './en-help.js';
 
 /** English. `command` is how to call us here. */
 export const english = (command: string) => ({
   ...englishHelp,
+  ...englishAuth(command),
   errorAction: (code: ErrorCode): string => ERRORS[code].action.replaceAll('`moltbot ', `\`${command} `),
 
   usageHint: `See: ${command} --help`,

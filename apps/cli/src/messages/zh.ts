@@ -1,10 +1,12 @@
 import type { Messages } from './messages.js';
+import { chineseAuth } from './zh-auth.js';
 import { chineseErrorActions } from './zh-error-actions.js';
 import { chineseHelp } from './zh-help.js';
 
 /** Chinese. `command` is how to call us here. */
 export const chinese = (command: string): Messages => ({
   ...chineseHelp,
+  ...chineseAuth(command),
   errorAction: (code) => chineseErrorActions[code].replaceAll('`moltbot ', `\`${command} `),
 
   usageHint: `参见：${command} --help`,
