@@ -11,9 +11,9 @@ const TOUCH: Statement = {
 const NOTE_EVERY_MS = 1_000;
 
 export interface ApiKeyUses {
-  touch(id: string): void;
-  flush(): Promise<void>;
-  close(): Promise<void>;
+  readonly touch: (id: string) => void;
+  readonly flush: () => Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** When keys were last used, written in batches behind the requests. */
