@@ -20,6 +20,7 @@ export type {
 export { type EmbeddedPostgresStatus, embeddedPostgresStatus } from './embedded-postgres/embedded-postgres-status.js';
 export { type EmbeddedPostgresOptions, startEmbeddedPostgres } from './embedded-postgres/start-embedded-postgres.js';
 export { migrate } from './migrations/migrate.js';
+export { type SchemaStanding, schemaStanding } from './migrations/schema-standing.js';
 export { openStorage, type Storage, type StorageEvent, type StorageOptions } from './open-storage.js';
 export type { Tables } from './tables.js';
 export type { TokenRowListener } from './token-row-listener.js';
