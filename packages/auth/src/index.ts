@@ -21,6 +21,16 @@ export {
   type JwtVerifierOptions,
 } from './inbound/jwt-verifier.js';
 export type {
+  Admission,
+  AdmissionAnswer,
+  AdmissionAsk,
+  Limiter,
+  LimiterEvent,
+  Refusal,
+  Standing,
+} from './inbound/limits/admission.js';
+export { toMicros } from './inbound/limits/budget-gate.js';
+export type {
   BudgetAnswer,
   BudgetAsk,
   BudgetLedger,
@@ -28,6 +38,7 @@ export type {
   BudgetPeriod,
   BudgetStanding,
 } from './inbound/limits/budget-ledger.js';
+export { createLimiter, type LimiterOptions } from './inbound/limits/limiter.js';
 export { createVault, type VaultOptions } from './outbound/create-vault.js';
 export type { Credential, CredentialVault } from './outbound/vault.js';
 export type { Identity } from './inbound/identity.js';
