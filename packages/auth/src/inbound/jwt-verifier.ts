@@ -65,14 +65,12 @@ export function createJwtVerifier(options: JwtVerifierOptions): JwtVerifier {
   const verified = new BoundedMap<string, Verified>({ maxEntries });
   const refused = new BoundedMap<string, { readonly until: number; readonly reason: string }>({ maxEntries });
   const pending = new Map<string, Promise<Identity>>();
-  let generation = 0;
   const keys = new IssuerKeys({
     settings,
     fetch: options.fetch,
     elapsed,
     ...(options.timing && { timing: options.timing }),
     onChange() {
-      generation += 1;
       verified.clear();
       refused.clear();
       onEvent({ type: 'issuer-keys-changed' });
@@ -104,24 +102,25 @@ export function createJwtVerifier(options: JwtVerifierOptions): JwtVerifier {
   }
 
   async function check(token: string, digest: string): Promise<Identity> {
-    const asked = generation;
-    const outcome = await verifyWithKeys(token);
+    const { outcome, set } = await verifyWithKeys(token);
     if (typeof outcome === 'string') {
       refused.set(digest, { until: elapsed() + REFUSED_FOR_MS, reason: outcome });
       throw invalid(outcome);
     }
-    if (asked === generation) verified.set(digest, outcome);
+    // Keys that were replaced meanwhile vouch for nothing that outlives them.
+    if (keys.current() === set) verified.set(digest, outcome);
     return admit(outcome);
   }
 
-  /** @returns what was verified, or why not. @throws MoltbotError `issuer_unavailable` */
-  async function verifyWithKeys(token: string): Promise<Verified | string> {
+  /** @returns what was verified, or why not, and by which keys. @throws MoltbotError `issuer_unavailable` */
+  async function verifyWithKeys(token: string): Promise<{ outcome: Verified | string; set: LocalJWKSet }> {
     const known = keys.current();
-    const first = known ?? (await fetched());
-    const outcome = await verifyWith(token, first);
+    const set = known ?? (await fetched());
+    const outcome = await verifyWith(token, set);
     // Only the issuer knows whether it has got a new key; it is asked at most once per cooldown.
-    if (outcome !== 'unknown key' || known === undefined || !(await keys.fetchAgain())) return outcome;
-    return verifyWith(token, keys.current() ?? first);
+    if (outcome !== 'unknown key' || known === undefined || !(await keys.fetchAgain())) return { outcome, set };
+    const newer = keys.current() ?? set;
+    return { outcome: await verifyWith(token, newer), set: newer };
   }
 
   async function fetched(): Promise<LocalJWKSet> {
@@ -143,7 +142,8 @@ export function createJwtVerifier(options: JwtVerifierOptions): JwtVerifier {
       });
       const { typ } = protectedHeader;
       if (typ !== undefined && !TYPES.has(typ.toLowerCase().replace(/^application\//, ''))) return 'type';
-      const { sub, exp = 0 } = payload;
+      const { sub, exp = Number.NaN } = payload;
+      if (!Number.isFinite(exp)) return 'expiry';
       if (typeof sub !== 'string' || sub === '' || sub.length > MAX_SUBJECT) return 'subject';
       const keyId = subjectKeyId(settings.issuer, sub);
       return {
