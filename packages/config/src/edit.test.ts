@@ -180,6 +180,7 @@ describe('setConfigValue', () => {
       'storage.url': fc.constantFrom('embedded', 'postgres://a:b@c/d?e=f#g'),
       'queue.url': fc.constantFrom('storage', 'redis://127.0.0.1:6379/1'),
       'credentials.store': fc.constantFrom('auto', 'file', 'rediss://127.0.0.1:6379/1'),
+      'objects.url': fc.constantFrom('folder', 'https://s3.example.com/moltbot'),
       'state.url': fc.constantFrom('memory', 'redis://127.0.0.1:6379/1'),
       'server.host': fc.constantFrom('::1', '0.0.0.0', 'a.example', '1'),
       'logs.file': fc

@@ -8,6 +8,7 @@ import {
   headerName,
   headerValue,
   httpUrl,
+  isHttpUrl,
   modelName,
   NAME_EXPECTED,
   port,
@@ -106,6 +107,9 @@ const oauthEndpoints = z.strictObject({
   token_endpoint: httpUrl.optional().describe('Where tokens are issued and refreshed; instead of discovery.'),
   device_authorization_endpoint: httpUrl.optional().describe('Where a device code is asked for (RFC 8628).'),
   revocation_endpoint: httpUrl.optional().describe('Where a token is given back at `moltbot auth logout` (RFC 7009).'),
+  introspection_endpoint: httpUrl
+    .optional()
+    .describe('Where `moltbot auth status` asks whether a token is good (RFC 7662).'),
   client_auth: z
     .enum(['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'])
     .optional()
@@ -370,6 +374,27 @@ export const settingsSchema = z.strictObject({
     })
     .prefault({})
     .describe('The database.'),
+  objects: z
+    .strictObject({
+      url: z
+        .string()
+        .refine((url) => url === 'folder' || isHttpUrl(url), 'expected `folder` or the http(s):// URL of a bucket')
+        .default('folder')
+        .describe(
+          '`folder`: under the home folder, for one machine; else the URL of a bucket of any service that speaks S3 (`https://s3.example.com/moltbot`).',
+        ),
+      region: z.string().min(1).max(64).default('auto').describe('Region that requests to the bucket are signed for.'),
+      access_key_id: z.string().min(1).max(256).optional().describe('Who signs.'),
+      secret_access_key: z
+        .string()
+        .min(1)
+        .max(1_024)
+        .optional()
+        .describe('Its secret; better in the environment: `MOLTBOT_OBJECTS_SECRET_ACCESS_KEY`.'),
+      max_size: byteSize('2gb', { max: 1_099_511_627_776 }).describe('Largest file that is taken.'),
+    })
+    .prefault({})
+    .describe('Files: uploads, results of jobs, model files.'),
   queue: z
     .strictObject({
       url: z

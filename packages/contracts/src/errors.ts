@@ -221,6 +221,12 @@ export const ERRORS = {
     title: 'The database does not answer',
     action: 'Check `storage.url`; the server keeps trying.',
   },
+  object_store_unavailable: {
+    http: 503,
+    retryable: true,
+    title: 'The store of files does not answer, or gives other bytes than were stored',
+    action: 'Check `objects.url` and the free space of its folder or bucket.',
+  },
   storage_too_new: {
     http: 500,
     retryable: false,

@@ -21,6 +21,8 @@ export { type EmbeddedPostgresStatus, embeddedPostgresStatus } from './embedded-
 export { type EmbeddedPostgresOptions, startEmbeddedPostgres } from './embedded-postgres/start-embedded-postgres.js';
 export { migrate } from './migrations/migrate.js';
 export { type SchemaStanding, schemaStanding } from './migrations/schema-standing.js';
+export type { GetObject, ObjectBody, ObjectStore, PutObject, StoredObject } from './objects/object-store.js';
+export { openObjects } from './objects/open-objects.js';
 export { openStorage, type Storage, type StorageEvent, type StorageOptions } from './open-storage.js';
 export type { Tables } from './tables.js';
 export type { TokenRowListener } from './token-row-listener.js';

@@ -39,6 +39,7 @@ export const chineseErrorActions: Readonly<Record<ErrorCode, string>> = {
   quota_exhausted: '请为账户充值，或添加其他凭据或备用模型。',
   upstream_overloaded: '请稍后重试；在链中加入备用模型。',
   storage_unavailable: '请检查 `storage.url`；服务器会继续尝试。',
+  object_store_unavailable: '请检查 `objects.url` 及其文件夹或存储桶的可用空间。',
   storage_too_new: '请启动该版本或更新的版本，或将 `storage.url` 指向另一个数据库。',
   queue_unavailable: '请检查 `queue.url`；服务器会继续尝试。',
   shutting_down: '请重试：由其他进程或重启后的进程应答。',

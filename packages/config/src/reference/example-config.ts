@@ -60,6 +60,8 @@ const EXAMPLES: Readonly<Record<string, WrittenValue>> = {
   'server.oidc.roles.<name>.limits.parallel_requests': 8,
   'server.oidc.roles.<name>.limits.budget_per_day': 5,
   'server.oidc.roles.<name>.limits.budget_per_month': 50,
+  'objects.access_key_id': 'moltbot',
+  'objects.secret_access_key': 'your-secret',
   'logs.file': '/var/log/moltbot/moltbot.log',
 };
 

@@ -6,6 +6,7 @@ const FIXED_AT_START: readonly string[] = [
   'worker',
   'storage',
   'queue',
+  'objects',
   'state',
   'credentials',
   'discovery',

@@ -51,7 +51,8 @@ export const proxy = z
   .refine((text) => text === 'direct' || isHttpUrl(text), 'expected `direct` or an http:// or https:// URL')
   .meta({ kind: 'url', expected: 'expected `direct` or an http:// or https:// URL' });
 
-function isHttpUrl(text: string): boolean {
+/** `http:` or `https:` */
+export function isHttpUrl(text: string): boolean {
   return /^https?:$/.test(URL.parse(text)?.protocol ?? '');
 }
 
