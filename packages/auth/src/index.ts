@@ -46,6 +46,7 @@ export type {
   DeviceAuthorization,
   OAuthClient,
   PendingAuthorization,
+  TokenIntrospection,
   TokenSet,
 } from './outbound/oauth-client.js';
 export {

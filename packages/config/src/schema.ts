@@ -110,6 +110,9 @@ const oauthEndpoints = z.strictObject({
   introspection_endpoint: httpUrl
     .optional()
     .describe('Where `moltbot auth status` asks whether a token is good (RFC 7662).'),
+  introspection_endpoint: httpUrl
+    .optional()
+    .describe('Where `moltbot auth status` asks whether a token is good (RFC 7662).'),
   client_auth: z
     .enum(['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'])
     .optional()

@@ -36,6 +36,16 @@ export interface DeviceAuthorization {
   readonly intervalMs: number;
 }
 
+/** What an authorization server says of a token now (RFC 7662 section 2.2). */
+export interface TokenIntrospection {
+  /** `false` also for a token that it never issued, or that this client may not ask about. */
+  readonly active: boolean;
+  /** Where it said so. */
+  readonly scopes: readonly string[] | undefined;
+  /** Unix ms by the server's clock. */
+  readonly expiresAt: number | undefined;
+}
+
 /** One OAuth client at one authorization server. Every call is bounded, and rejects with `OAuthError`. */
 export interface OAuthClient {
   /** Authorization code with PKCE S256 (RFC 7636), `state`, and `nonce` where `openid` is asked for. */
@@ -61,4 +71,10 @@ export interface OAuthClient {
     readonly kind: 'access_token' | 'refresh_token';
     readonly signal?: AbortSignal;
   }): Promise<boolean>;
+  /** RFC 7662: asks, changes nothing. @returns `undefined` where the server has no endpoint for it */
+  introspect(options: {
+    readonly token: Secret;
+    readonly kind: 'access_token' | 'refresh_token';
+    readonly signal?: AbortSignal;
+  }): Promise<TokenIntrospection | undefined>;
 }

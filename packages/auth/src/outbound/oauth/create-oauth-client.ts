@@ -12,6 +12,7 @@ import {
   deviceAuthorizationRequest,
   deviceCodeGrantRequest,
   generateRandomState,
+  introspectionRequest,
   refreshTokenGrantRequest,
   revocationRequest,
 } from 'oauth4webapi';
@@ -22,6 +23,7 @@ import { createClientAuthentication } from './client-authentication.js';
 import { toDeviceAuthorization } from './device-answer.js';
 import { type Answer, createExchange, hostOf } from './exchange.js';
 import { createIdTokens } from './id-token.js';
+import { toIntrospection } from './introspection-answer.js';
 import { pollDevice } from './poll-device.js';
 import { readCallback } from './read-callback.js';
 import { createServerMetadata } from './server-metadata.js';
@@ -96,9 +98,11 @@ export function createOAuthClient(options: OAuthClientOptions): OAuthClient {
     readonly server: AuthorizationServer;
     readonly signal: AbortSignal | undefined;
     readonly anyAnswer?: boolean;
+    /** Whether the server changes something with it; by default it may. */
+    readonly applies?: boolean;
     readonly send: (auth: ClientAuth, library: LibraryOptions) => Promise<Response>;
   }): Promise<Answer> {
-    const { what, server, signal, anyAnswer } = request;
+    const { what, server, signal, anyAnswer, applies = true } = request;
     const auth = authentication(server.token_endpoint_auth_methods_supported);
     let answer: Answer | undefined;
     const library: LibraryOptions = {
@@ -114,7 +118,7 @@ export function createOAuthClient(options: OAuthClientOptions): OAuthClient {
           headers,
           body: body.toString(),
           secrets,
-          applies: true,
+          applies,
           signal,
           ...(anyAnswer === undefined ? {} : { anyAnswer }),
         });
@@ -129,6 +133,15 @@ export function createOAuthClient(options: OAuthClientOptions): OAuthClient {
     }
     if (answer === undefined) throw misconfigured(`The request to the ${what} was not made.`);
     return answer;
+  }
+
+  /** @returns `undefined` where neither settings nor server name it */
+  async function optionalEndpoint(name: 'revocation_endpoint' | 'introspection_endpoint', signal?: AbortSignal) {
+    return metadata.withEndpoint(name, signal).catch((error: unknown) => {
+      const isAbsent = error instanceof OAuthError && error.failure === 'misconfigured';
+      if (isAbsent && endpoints[name] === undefined) return undefined;
+      throw error;
+    });
   }
 
   async function askForTokens(request: {
@@ -269,16 +282,7 @@ export function createOAuthClient(options: OAuthClientOptions): OAuthClient {
     },
 
     async revoke({ token, kind, signal }) {
-      const server = await metadata.withEndpoint('revocation_endpoint', signal).catch((error: unknown) => {
-        if (
-          error instanceof OAuthError &&
-          error.failure === 'misconfigured' &&
-          endpoints.revocation_endpoint === undefined
-        ) {
-          return undefined;
-        }
-        throw error;
-      });
+      const server = await optionalEndpoint('revocation_endpoint', signal);
       if (server === undefined) return false;
       await ask({
         what: 'revocation endpoint',
@@ -292,6 +296,23 @@ export function createOAuthClient(options: OAuthClientOptions): OAuthClient {
           }),
       });
       return true;
+    },
+
+    async introspect({ token, kind, signal }) {
+      const server = await optionalEndpoint('introspection_endpoint', signal);
+      if (server === undefined) return undefined;
+      const answer = await ask({
+        what: 'introspection endpoint',
+        server,
+        signal,
+        applies: false,
+        send: (auth, library) =>
+          introspectionRequest(server, client, auth, token.reveal(), {
+            ...library,
+            additionalParameters: { token_type_hint: kind },
+          }),
+      });
+      return toIntrospection({ answer, host: hostOf(server.introspection_endpoint ?? '') });
     },
   };
 }

@@ -7,7 +7,8 @@ export type EndpointName =
   | 'authorization_endpoint'
   | 'token_endpoint'
   | 'device_authorization_endpoint'
-  | 'revocation_endpoint';
+  | 'revocation_endpoint'
+  | 'introspection_endpoint';
 
 /** What is known of an authorization server: as configured, and for the rest as discovered (RFC 8414, OpenID Connect Discovery). */
 export interface ServerMetadata {
@@ -23,6 +24,7 @@ const ENDPOINTS: readonly EndpointName[] = [
   'token_endpoint',
   'device_authorization_endpoint',
   'revocation_endpoint',
+  'introspection_endpoint',
 ];
 
 export function createServerMetadata(options: {

@@ -51,7 +51,8 @@ export function lifeOf(value: unknown): number | undefined {
   return Math.min(seconds, LONGEST_LIFE_S);
 }
 
-function scopesOf(value: unknown): readonly string[] | undefined {
+/** Scopes as a server wrote them; `undefined`: it did not say. */
+export function scopesOf(value: unknown): readonly string[] | undefined {
   const words = Array.isArray(value) ? value.filter((word) => typeof word === 'string') : undefined;
   const text = typeof value === 'string' ? value : words?.join(' ');
   // An empty `scope` says as little as none.
