@@ -110,9 +110,6 @@ const oauthEndpoints = z.strictObject({
   introspection_endpoint: httpUrl
     .optional()
     .describe('Where `moltbot auth status` asks whether a token is good (RFC 7662).'),
-  introspection_endpoint: httpUrl
-    .optional()
-    .describe('Where `moltbot auth status` asks whether a token is good (RFC 7662).'),
   client_auth: z
     .enum(['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'])
     .optional()
@@ -411,6 +408,25 @@ export const settingsSchema = z.strictObject({
     })
     .prefault({})
     .describe('Where jobs wait.'),
+  limits: z
+    .strictObject({
+      assumed_output_tokens: z
+        .int()
+        .min(1)
+        .max(10_000_000)
+        .default(16_384)
+        .describe(
+          'Output tokens that a request under a budget is taken to cost at most, where neither the request nor `max_output_tokens` of the model says.',
+        ),
+      unpriced_models: z
+        .enum(['refuse', 'free'])
+        .default('refuse')
+        .describe(
+          'What callers with a budget may do with a model that has no `price`: nothing (`refuse`), or use it as if it cost nothing (`free`).',
+        ),
+    })
+    .prefault({})
+    .describe('How the budgets of callers are counted; the limits themselves stand with keys and roles.'),
   credentials: z
     .strictObject({
       store: z
