@@ -10,6 +10,7 @@ export interface MetricRow {
 
 const ANSWER_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600] as const;
 const CONTENT_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60] as const;
+const RESERVATION_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5] as const;
 const WORK_SECONDS = [0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600] as const;
 
 /** Every metric of the product, besides those of the process (`process_*`, `nodejs_*`). `docs/metrics.md` is generated from it. */
@@ -125,6 +126,43 @@ export const METRICS = {
     type: 'counter',
     help: 'Requests that were refused at the door, by error code.',
     labels: ['reason'],
+  },
+  limitRefusals: {
+    name: 'moltbot_limit_refusals_total',
+    type: 'counter',
+    help: 'Requests that a limit of their caller refused: requests, tokens, parallel, day or month (budgets), unpriced.',
+    labels: ['limit'],
+  },
+  budgetReservation: {
+    name: 'moltbot_budget_reservation_seconds',
+    type: 'histogram',
+    help: 'How long a request waited for money to be set aside for it.',
+    labels: [],
+    buckets: RESERVATION_SECONDS,
+  },
+  budgetReservationsOpen: {
+    name: 'moltbot_budget_reservations_open',
+    type: 'gauge',
+    help: 'Reservations of money whose requests are under way.',
+    labels: [],
+  },
+  budgetSettlementsUnwritten: {
+    name: 'moltbot_budget_settlements_unwritten',
+    type: 'gauge',
+    help: 'Costs of ended requests that the database does not have yet.',
+    labels: [],
+  },
+  budgetOverruns: {
+    name: 'moltbot_budget_overruns_total',
+    type: 'counter',
+    help: 'Requests that cost more than was set aside for them: a model without `max_output_tokens` wrote more than assumed.',
+    labels: [],
+  },
+  quotasShared: {
+    name: 'moltbot_quotas_shared',
+    type: 'gauge',
+    help: 'Limits of callers: 1 counted over all processes, 0 by each for itself.',
+    labels: [],
   },
   usageRowsDropped: {
     name: 'moltbot_usage_rows_dropped_total',

@@ -6,9 +6,12 @@ import type { DoorError } from '../../dialect-door.js';
 const TYPES: Readonly<Partial<Record<ErrorCode, string>>> = {
   authentication_required: 'authentication_error',
   invalid_api_key: 'authentication_error',
+  invalid_token: 'authentication_error',
   permission_denied: 'permission_error',
   forbidden_origin: 'permission_error',
   rate_limited: 'rate_limit_error',
+  key_rate_limited: 'rate_limit_error',
+  budget_exhausted: 'insufficient_quota',
 };
 
 /** OpenAI's error body; its SDK chooses the exception by the status and shows `code`, `param` and `type`. */
