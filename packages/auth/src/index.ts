@@ -39,7 +39,22 @@ export type {
   BudgetStanding,
 } from './inbound/limits/budget-ledger.js';
 export { createLimiter, type LimiterOptions } from './inbound/limits/limiter.js';
-export { createVault, type VaultOptions } from './outbound/create-vault.js';
+export type { CredentialStatus } from './outbound/credential-status.js';
+export type { TokenBackend } from './outbound/credential-row.js';
+export {
+  createVault,
+  type OAuthParts,
+  type SecretResolver,
+  type Vault,
+  type VaultOptions,
+} from './outbound/create-vault.js';
+export { type Clock, SYSTEM_CLOCK } from './outbound/clock.js';
+export type { OAuthCredentialEntry } from './outbound/oauth-credential.js';
+export type { PreparedRefresh } from './outbound/refresh-turn.js';
+export { type RefreshOptions, type RefreshOutcome, runRefresh } from './outbound/run-refresh.js';
+export type { RefreshTiming } from './outbound/token-life.js';
+export type { RefreshClaim } from './outbound/token-record.js';
+export type { VaultEvent } from './outbound/vault-event.js';
 export type { Credential, CredentialVault } from './outbound/vault.js';
 export type { Identity } from './inbound/identity.js';
 export type {

@@ -59,13 +59,14 @@ describe('the credential vault', () => {
     expect(() => vault.tokenFor('openai:team-b')).not.toThrow(/very-secret/);
   });
 
-  it('says plainly that OAuth sign-in is not there yet', async () => {
+  it('without a store for tokens says that OAuth credentials can’t be used', async () => {
     const { vault } = setUp(oauth);
     const refused = expect.objectContaining({
       code: 'credential_missing',
-      message: expect.stringContaining('OAuth sign-in is not available in this version'),
+      message: expect.stringContaining('can’t be used here'),
     });
-    expect(() => vault.tokenFor('anthropic')).toThrow(refused);
+    await expect(vault.tokenFor('anthropic')).rejects.toEqual(refused);
     await expect(vault.refreshAfterRejection('anthropic', new Secret('x'))).resolves.toBe(false);
+    await vault.close();
   });
 });

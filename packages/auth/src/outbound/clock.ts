@@ -1,0 +1,28 @@
+/** Time as the vault sees it; passed in, so that tests own it. */
+export interface Clock {
+  /** Unix ms: what machines compare; may jump. */
+  now(): number;
+  /** Ms from any start: only grows, but may stand still while the machine sleeps. */
+  monotonic(): number;
+  /** Calls once; keeps no process alive. @returns cancel */
+  after(ms: number, callback: () => void): () => void;
+}
+
+/** setTimeout counts in 32 bits. */
+const LONGEST_TIMER_MS = 2_147_483_647;
+
+export const SYSTEM_CLOCK: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after(ms, callback) {
+    const timer = setTimeout(callback, Math.min(Math.max(0, ms), LONGEST_TIMER_MS));
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+};
+
+export function sleep(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    clock.after(ms, resolve);
+  });
+}

@@ -1,0 +1,394 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import type { Socket } from 'node:net';
+import { inspect } from 'node:util';
+import { Secret } from '@moltbot/contracts';
+import { httpAnswer, type RawServer, startRawServer } from '../../testing/raw-server.js';
+import { OAuthError } from '../oauth-error.js';
+import { createOAuthClient, type OAuthClientOptions } from './create-oauth-client.js';
+
+const CANARIES = {
+  refreshToken: 'canary-refresh-token-1234567890',
+  clientSecret: 'canary:client/secret+1234567890',
+};
+const JSON_TYPE = { 'content-type': 'application/json' };
+
+let servers: RawServer[] = [];
+afterEach(async () => {
+  await Promise.all(servers.map((server) => server.stop()));
+  servers = [];
+});
+
+async function start(answer: (socket: Socket, head: string) => void): Promise<RawServer> {
+  const server = await startRawServer(answer);
+  servers.push(server);
+  return server;
+}
+
+const answering = (status: number, headers: Record<string, string>, body: string) =>
+  start((socket) => socket.end(httpAnswer(status, headers, body)));
+
+function clientAt(url: string, changes: Partial<OAuthClientOptions> = {}) {
+  return createOAuthClient({
+    clientId: 'app',
+    scopes: ['model:read'],
+    endpoints: { token_endpoint: `${url}/token`, authorize_params: {}, required_scopes: [] },
+    clientSecret: new Secret(CANARIES.clientSecret),
+    fetch,
+    timeoutMs: 5_000,
+    ...changes,
+  });
+}
+
+const refresh = (url: string, changes?: Partial<OAuthClientOptions>, signal?: AbortSignal) =>
+  clientAt(url, changes).refresh({
+    refreshToken: new Secret(CANARIES.refreshToken),
+    ...(signal === undefined ? {} : { signal }),
+  });
+
+async function failureOf(promise: Promise<unknown>): Promise<OAuthError> {
+  const error = await promise.then(
+    () => undefined,
+    (found: unknown) => found,
+  );
+  expect(error).toBeInstanceOf(OAuthError);
+  const shown = [
+    inspect(error, { depth: 20, showHidden: true }),
+    JSON.stringify(error),
+    String((error as Error).stack),
+  ].join('\n');
+  for (const canary of Object.values(CANARIES)) {
+    expect(shown).not.toContain(canary);
+    expect(shown).not.toContain(encodeURIComponent(canary));
+    expect(shown).not.toContain(Buffer.from(canary).toString('base64').slice(0, 20));
+  }
+  return error as OAuthError;
+}
+
+describe('a token host that can’t be reached', () => {
+  it('surely got nothing where the connection is refused', async () => {
+    const server = await start(() => undefined);
+    await server.stop();
+    const error = await failureOf(refresh(server.url));
+    expect(error).toMatchObject({ failure: 'unreachable', maybeApplied: false, cause: { code: 'ECONNREFUSED' } });
+    expect(error.message).toContain(new URL(server.url).host);
+  });
+
+  it('surely got nothing where its name is unknown', async () => {
+    const error = await failureOf(refresh('https://token.host.invalid'));
+    expect(error).toMatchObject({
+      failure: 'unreachable',
+      maybeApplied: false,
+      cause: { code: expect.stringMatching(/^(ENOTFOUND|EAI_AGAIN)$/) },
+    });
+  });
+
+  it('surely got nothing where it speaks no TLS', async () => {
+    const server = await start(() => undefined);
+    const plain = await answering(400, {}, 'plain HTTP here');
+    const error = await failureOf(refresh(plain.url.replace('http:', 'https:'), { timeoutMs: 2_000 }));
+    expect(error).toMatchObject({ maybeApplied: expect.any(Boolean) });
+    expect(['unreachable', 'timeout']).toContain(error.failure);
+    expect(server.received).toEqual([]);
+  });
+
+  it('may have got the request where it hangs up on it', async () => {
+    for (const how of ['destroy', 'resetAndDestroy'] as const) {
+      const server = await start((socket) => socket[how]());
+      expect(await failureOf(refresh(server.url))).toMatchObject({ failure: 'unreachable', maybeApplied: true });
+      expect(server.received).toHaveLength(1);
+    }
+  });
+
+  it('may have got the request where it stays silent, and is not asked twice', async () => {
+    const server = await start(() => undefined);
+    const before = performance.now();
+    expect(await failureOf(refresh(server.url, { timeoutMs: 100 }))).toMatchObject({
+      failure: 'timeout',
+      maybeApplied: true,
+    });
+    expect(performance.now() - before).toBeLessThan(2_000);
+    expect(server.received).toHaveLength(1);
+  });
+
+  it('is waited for no longer than the whole answer may take', async () => {
+    const server = await start((socket) => {
+      socket.write('HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n');
+      const timer = setInterval(() => socket.write('1\r\n \r\n'), 20);
+      socket.on('close', () => clearInterval(timer));
+    });
+    expect(await failureOf(refresh(server.url, { timeoutMs: 150 }))).toMatchObject({
+      failure: 'timeout',
+      maybeApplied: true,
+    });
+  });
+
+  it('is let go of when the caller gives up, and not asked at all where that was before', async () => {
+    const server = await start(() => giveUp.abort(new Error('enough')));
+    const giveUp = new AbortController();
+    const error = await failureOf(refresh(server.url, {}, giveUp.signal));
+    expect(error).toMatchObject({ failure: 'timeout', maybeApplied: true, cause: { message: 'enough' } });
+    expect(await failureOf(refresh(server.url, {}, giveUp.signal))).toMatchObject({
+      failure: 'timeout',
+      maybeApplied: false,
+    });
+    expect(server.received).toHaveLength(1);
+  });
+});
+
+describe('an answer that is none', () => {
+  it.each([
+    ['a page of a proxy', 200, { 'content-type': 'text/html' }, '<html>Please log in</html>', true],
+    ['a page of a proxy under 403', 403, { 'content-type': 'text/html' }, '<html>Blocked</html>', false],
+    ['another content type', 200, { 'content-type': 'text/plain' }, '{"access_token":"a"}', true],
+    ['no content type', 200, {}, '{"access_token":"a"}', true],
+    ['nothing', 200, JSON_TYPE, '', true],
+    ['a list', 200, JSON_TYPE, '[]', true],
+    ['JSON that ends in the middle', 200, JSON_TYPE, '{"access_token":"canary', true],
+    ['JSON without a token', 200, JSON_TYPE, '{"token_type":"bearer"}', true],
+    ['a token with a line break', 200, JSON_TYPE, '{"access_token":"a\\r\\nx: y"}', true],
+    ['a token that is a number', 200, JSON_TYPE, '{"access_token":5}', true],
+    ['a token that is no bearer token', 200, JSON_TYPE, '{"access_token":"a","token_type":"DPoP"}', true],
+    ['JSON under 400 without an error', 400, JSON_TYPE, '{"message":"no"}', false],
+    ['a redirect', 302, { location: 'https://portal.example.com/' }, '', true],
+  ])('is %s', async (_name, status, headers, body, maybeApplied) => {
+    const server = await answering(status, headers as Record<string, string>, body);
+    const error = await failureOf(refresh(server.url));
+    expect(error).toMatchObject({ failure: 'bad-answer', maybeApplied, code: undefined });
+    expect(inspect(error, { depth: 9 })).not.toContain('canary');
+    expect(server.received).toHaveLength(1);
+  });
+
+  it('is a body without end', async () => {
+    const server = await start((socket) => {
+      socket.write('HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n');
+      const chunk = `${(65_536).toString(16)}\r\n${' '.repeat(65_536)}\r\n`;
+      const more = () => {
+        while (!socket.destroyed && socket.write(chunk));
+      };
+      socket.on('drain', more);
+      more();
+    });
+    expect(await failureOf(refresh(server.url))).toMatchObject({ failure: 'bad-answer', maybeApplied: true });
+  });
+
+  it('is one that breaks off', async () => {
+    const server = await start((socket) =>
+      socket.end(
+        `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n{"access_token":"canary-issued-token`,
+      ),
+    );
+    const error = await failureOf(refresh(server.url));
+    expect(error).toMatchObject({ failure: 'bad-answer', maybeApplied: true });
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('canary');
+  });
+
+  it('is no HTTP', async () => {
+    const server = await start((socket) => socket.end('220 canary-of-a-mail-server ready\r\n'));
+    const error = await failureOf(refresh(server.url));
+    expect(error).toMatchObject({
+      failure: 'bad-answer',
+      maybeApplied: true,
+      cause: { code: expect.stringMatching(/^HPE_/) },
+    });
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('canary');
+  });
+});
+
+describe('a server that says no', () => {
+  it.each([
+    [400, '{"error":"invalid_grant"}', 'refused', 'invalid_grant', false],
+    [401, '{"error":"invalid_client"}', 'refused', 'invalid_client', false],
+    [400, '{"error":"something_of_its_own"}', 'refused', 'other', false],
+    [200, '{"error":"invalid_grant"}', 'refused', 'invalid_grant', false],
+    [400, '{"error":{"type":"invalid_request","message":"x"}}', 'refused', 'invalid_request', false],
+    [403, '{"error":{"code":7}}', 'refused', 'other', false],
+    [400, '{"error":"temporarily_unavailable"}', 'unavailable', undefined, false],
+    [429, '{"error":"slow_down"}', 'unavailable', undefined, false],
+    [500, '{"error":"invalid_grant"}', 'unavailable', undefined, true],
+    [503, 'busy', 'unavailable', undefined, true],
+    [504, '<html>', 'unavailable', undefined, true],
+  ])('with %i %s is %s', async (status, body, failure, code, maybeApplied) => {
+    const server = await answering(status, JSON_TYPE, body);
+    expect(await failureOf(refresh(server.url))).toMatchObject({ failure, code, status, maybeApplied });
+  });
+
+  it.each([
+    ['7', 7_000],
+    ['0', 0],
+    ['99999999', 86_400_000],
+    ['Sun, 22 Nov 2026 10:00:30 GMT', 30_000],
+    ['Sun, 22 Nov 2026 09:00:00 GMT', 0],
+    ['soon', undefined],
+    ['-5', undefined],
+  ])('is asked again after Retry-After: %s', async (value, retryAfterMs) => {
+    // The server's own clock is an hour behind.
+    const server = await answering(503, { 'retry-after': value, date: 'Sun, 22 Nov 2026 10:00:00 GMT' }, '');
+    const now = Date.parse('Sun, 22 Nov 2026 11:00:00 GMT');
+    const error = await failureOf(refresh(server.url, { clock: { now: () => now } }));
+    expect(error.retryAfterMs).toBe(retryAfterMs);
+  });
+
+  it('may repeat our secrets in its words: they are not told on, nor more than 200 printable characters', async () => {
+    const server = await start((socket, head) => {
+      const said = `\u001b[31mToken ${CANARIES.refreshToken} of ${CANARIES.clientSecret} (${encodeURIComponent(CANARIES.clientSecret)}) \u00fcber\nall ${head.match(/Basic (\S+)/)?.[1]} ${'x'.repeat(500)}`;
+      socket.end(httpAnswer(400, JSON_TYPE, JSON.stringify({ error: `invalid_grant`, error_description: said })));
+    });
+    const { description = '' } = await failureOf(refresh(server.url));
+    expect(description).toMatch(/^\[31mToken \*\*\* of \*\*\* \(\*\*\*\) ber all \*\*\* x+\.\.\.$/);
+    expect(description).toHaveLength(200);
+    const other = await answering(400, JSON_TYPE, `{"error":"${CANARIES.refreshToken}"}`);
+    expect(await failureOf(refresh(other.url))).toMatchObject({ code: 'other' });
+  });
+
+  it('never sees a request twice', async () => {
+    const server = await answering(503, { 'retry-after': '0' }, '');
+    await failureOf(refresh(server.url));
+    expect(server.received).toHaveLength(1);
+  });
+});
+
+describe('discovery', () => {
+  const issuerClient = (url: string, changes?: Partial<OAuthClientOptions>) =>
+    clientAt(url, { endpoints: { issuer: url, authorize_params: {}, required_scopes: [] }, ...changes });
+  const begin = (client: ReturnType<typeof issuerClient>, signal?: AbortSignal) =>
+    client.beginAuthorization({
+      redirectUri: 'http://127.0.0.1/callback',
+      ...(signal === undefined ? {} : { signal }),
+    });
+
+  it('is asked once by many at the same moment, kept, and asked again where it had failed', async () => {
+    const answers = [httpAnswer(500, {}, '')];
+    const server = await start((socket) => {
+      const issuer = server.url;
+      const metadata = { issuer, authorization_endpoint: `${issuer}/auth`, token_endpoint: `${issuer}/token` };
+      socket.end(answers.shift() ?? httpAnswer(200, JSON_TYPE, JSON.stringify(metadata)));
+    });
+    const client = issuerClient(server.url);
+    const first = await Promise.all(Array.from({ length: 5 }, () => failureOf(begin(client))));
+    for (const error of first) expect(error).toMatchObject({ failure: 'unavailable', maybeApplied: false });
+    expect(server.received).toHaveLength(1);
+    await Promise.all(Array.from({ length: 5 }, () => begin(client)));
+    await begin(client);
+    expect(server.received).toHaveLength(2);
+  });
+
+  it('lasts an hour, and longer where it fails then', async () => {
+    let up = true;
+    let now = Date.now();
+    const server = await start((socket) => {
+      const metadata = { issuer: server.url, authorization_endpoint: `${server.url}/auth` };
+      socket.end(up ? httpAnswer(200, JSON_TYPE, JSON.stringify(metadata)) : httpAnswer(503, {}, ''));
+    });
+    const client = issuerClient(server.url, { clock: { now: () => now } });
+    await begin(client);
+    now += 3_500_000;
+    await begin(client);
+    expect(server.received).toHaveLength(1);
+    now += 200_000;
+    up = false;
+    await expect(begin(client)).resolves.toMatchObject({ url: expect.stringContaining('/auth?') });
+    expect(server.received).toHaveLength(2);
+  });
+
+  it('finds a server that knows RFC 8414 only', async () => {
+    const server = await start((socket, head) => {
+      const isIt = head.startsWith('GET /.well-known/oauth-authorization-server/tenant ');
+      const issuer = `${server.url}/tenant`;
+      const metadata = JSON.stringify({ issuer, authorization_endpoint: `${issuer}/auth` });
+      socket.end(isIt ? httpAnswer(200, JSON_TYPE, metadata) : httpAnswer(404, {}, 'Not found'));
+    });
+    await expect(begin(issuerClient(`${server.url}/tenant`))).resolves.toMatchObject({
+      redirectUri: expect.any(String),
+    });
+  });
+
+  it.each([
+    ['speaks for another issuer', () => ({ issuer: 'https://other.example.com' })],
+    ['has no issuer', () => ({})],
+    ['names an endpoint without TLS', (url: string) => ({ issuer: url, token_endpoint: 'http://10.0.0.1/token' })],
+    [
+      'names an endpoint that is no URL',
+      (url: string) => ({ issuer: url, authorization_endpoint: 'javascript:alert(1)' }),
+    ],
+  ])('is refused where it %s', async (_name, metadata) => {
+    const server = await start((socket) =>
+      socket.end(httpAnswer(200, JSON_TYPE, JSON.stringify(metadata(server.url)))),
+    );
+    expect(await failureOf(begin(issuerClient(server.url)))).toMatchObject({
+      failure: 'bad-answer',
+      maybeApplied: false,
+    });
+  });
+
+  it('is no reason to wait for whoever gives up', async () => {
+    const server = await start(() => undefined);
+    const client = issuerClient(server.url, { timeoutMs: 3_000 });
+    const signal = AbortSignal.timeout(30);
+    expect(await failureOf(begin(client, signal))).toMatchObject({ failure: 'timeout', cause: signal.reason });
+  });
+
+  it('and tokens go over TLS, or stay on this machine', async () => {
+    for (const endpoints of [{ issuer: 'http://auth.example.com' }, { token_endpoint: 'http://10.1.2.3/token' }]) {
+      const client = clientAt('', { endpoints: { ...endpoints, authorize_params: {}, required_scopes: [] } });
+      const refused = await failureOf(client.refresh({ refreshToken: new Secret(CANARIES.refreshToken) }));
+      expect(refused).toMatchObject({ failure: 'misconfigured', maybeApplied: false });
+      expect(refused.message).toContain(Object.keys(endpoints)[0]);
+    }
+  });
+});
+
+describe('a device that is asked about', () => {
+  const device = {
+    deviceCode: new Secret(CANARIES.refreshToken),
+    userCode: 'ABCD',
+    verificationUri: 'https://x.example.com/',
+    verificationUriComplete: undefined,
+    intervalMs: 1_000,
+  };
+
+  async function poll(answers: string[], expiresAfterMs = 600_000) {
+    let now = 0;
+    const slept: number[] = [];
+    const server = await start((socket) => socket.end(answers.shift() ?? ''));
+    const client = clientAt(server.url, {
+      clock: { now: () => now },
+      sleep: (ms) => {
+        slept.push(ms);
+        now += ms;
+        return Promise.resolve();
+      },
+    });
+    const promise = client.finishDevice({ device: { ...device, expiresAt: expiresAfterMs } });
+    return { promise, slept };
+  }
+  const error = (code: string) => httpAnswer(400, JSON_TYPE, JSON.stringify({ error: code }));
+  const tokens = httpAnswer(200, JSON_TYPE, '{"access_token":"a","token_type":"Bearer"}');
+
+  it('is asked more slowly after slow_down and after a failure that passes', async () => {
+    const { promise, slept } = await poll([
+      error('authorization_pending'),
+      error('slow_down'),
+      httpAnswer(503, { 'retry-after': '30' }, ''),
+      error('authorization_pending'),
+      tokens,
+    ]);
+    await expect(promise).resolves.toMatchObject({ expiresAt: undefined, scopes: ['model:read'] });
+    expect(slept).toEqual([1_000, 1_000, 6_000, 30_000, 30_000]);
+  });
+
+  it('is given up after five failures in a row, and when its time is over', async () => {
+    const failing = await poll(Array.from({ length: 9 }, () => httpAnswer(503, {}, '')));
+    expect(await failureOf(failing.promise)).toMatchObject({ failure: 'unavailable' });
+    expect(failing.slept).toHaveLength(5);
+    const late = await poll(
+      Array.from({ length: 9 }, () => error('authorization_pending')),
+      3_500,
+    );
+    expect(await failureOf(late.promise)).toMatchObject({
+      failure: 'refused',
+      code: 'expired_token',
+      maybeApplied: false,
+    });
+    expect(late.slept).toHaveLength(4);
+  });
+});
