@@ -1,4 +1,5 @@
 export { ByteRope } from './byte-rope.js';
+export { checkCredential, type CheckCredentialOptions, type CredentialCheck } from './check-credential.js';
 export { type CallerRequest, createCallerRequest, type JsonObject, readJsonObject } from './caller-request.js';
 export { type DemoUpstream, type DemoUpstreamOptions, startDemoUpstream } from './demo/demo-upstream.js';
 export { type DemoDirectiveName, demoDirectives } from './demo/directives.js';
