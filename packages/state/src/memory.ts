@@ -1,4 +1,5 @@
 import { ExpiringMap } from './expiring-map.js';
+import { checkAmount, checkLength } from './lengths.js';
 import type { Lease, SharedState, StateRecord } from './shared-state.js';
 
 export interface MemoryStateOptions {
@@ -27,6 +28,8 @@ export function createMemoryState(options: MemoryStateOptions = {}): SharedState
 }
 
 class MemoryState implements SharedState {
+  readonly kind = 'memory';
+  readonly trouble = undefined;
   readonly #clock: () => number;
   readonly #counters: ExpiringMap<Counter>;
   readonly #records: ExpiringMap<StateRecord>;
@@ -49,8 +52,9 @@ class MemoryState implements SharedState {
   }
 
   async add(key: string, amount: number, windowMs: number): Promise<number> {
-    const now = this.#open(windowMs, 'windowMs');
-    if (!Number.isFinite(amount)) throw new RangeError('amount must be a finite number');
+    checkLength(windowMs, 'windowMs');
+    checkAmount(amount);
+    const now = this.#open();
     const window = Math.floor(now / windowMs);
     const running = this.#counters.get(key, now);
     if (running !== undefined && running.window === window) {
@@ -66,7 +70,8 @@ class MemoryState implements SharedState {
   }
 
   async compareAndSwap(key: string, version: number, value: string, ttlMs: number): Promise<StateRecord | undefined> {
-    const now = this.#open(ttlMs, 'ttlMs');
+    checkLength(ttlMs, 'ttlMs');
+    const now = this.#open();
     if ((this.#records.get(key, now)?.version ?? 0) !== version) return undefined;
     const record: StateRecord = { version: ++this.#sequence, value };
     this.#records.set({ key, value: record, expiresAt: now + ttlMs, now });
@@ -83,10 +88,19 @@ class MemoryState implements SharedState {
   }
 
   async acquireLease(key: string, holder: string, ttlMs: number): Promise<Lease | undefined> {
-    const now = this.#open(ttlMs, 'ttlMs');
+    checkLength(ttlMs, 'ttlMs');
+    const now = this.#open();
     if (this.#leases.get(key, now) !== undefined) return undefined;
     const lease: Lease = { key, holder, fence: ++this.#sequence };
     return this.#leases.set({ key, value: lease, expiresAt: now + ttlMs, now }) ? lease : undefined;
+  }
+
+  async renewLease(lease: Lease, ttlMs: number): Promise<boolean> {
+    checkLength(ttlMs, 'ttlMs');
+    const now = this.#open();
+    const held = this.#leases.get(lease.key, now);
+    if (held?.fence !== lease.fence) return false;
+    return this.#leases.set({ key: lease.key, value: held, expiresAt: now + ttlMs, now });
   }
 
   async releaseLease(lease: Lease): Promise<void> {
@@ -104,11 +118,9 @@ class MemoryState implements SharedState {
     this.#leases.clear();
   }
 
-  /** Every call passes here: refuses after `close`, checks a length of time, and gives the time. */
-  #open(lengthMs = 1, name = ''): number {
+  /** Every call passes here: refuses after `close`, and gives the time. */
+  #open(): number {
     if (this.#closed) throw new Error('the shared state is closed');
-    if (!(lengthMs > 0 && lengthMs < Number.POSITIVE_INFINITY))
-      throw new RangeError(`${name} must be above 0 and finite`);
     this.#timer ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
     return this.#clock();
   }

@@ -33,12 +33,12 @@ export function describeSharedState(name: string, create: () => Promise<SharedSt
 function describeCounters(subject: () => SharedStateUnderTest): void {
   it('adds to a counter over one window and starts anew in the next', async () => {
     const { state, other, pass } = subject();
-    expect(await state.add('count', 2, 60_000)).toBe(2);
-    const second = await other.add('count', 3, 60_000);
+    expect(await state.add('count', 2, 1_000)).toBe(2);
+    const second = await other.add('count', 3, 1_000);
     // A real clock may stand at the edge of a window.
     expect([3, 5]).toContain(second);
-    await pass(60_000);
-    expect(await state.add('count', 1, 60_000)).toBe(1);
+    await pass(1_000);
+    expect(await state.add('count', 1, 1_000)).toBe(1);
   });
 
   it('counts keys apart and takes fractions', async () => {
@@ -97,6 +97,26 @@ function describeRecords(subject: () => SharedStateUnderTest): void {
     const fresh = await state.compareAndSwap('again', 0, 'fresh', 60_000);
     expect(fresh?.version).toBeGreaterThan(old?.version ?? Number.POSITIVE_INFINITY);
     expect(await state.compareAndSwap('again', old?.version ?? -1, 'late', 60_000)).toBeUndefined();
+  });
+
+  it('numbers the writes of all keys in one sequence', async () => {
+    const { state, other } = subject();
+    const versions: number[] = [];
+    for (const key of ['a', 'b', 'c', 'a']) {
+      const before = await other.read(key);
+      const written = await state.compareAndSwap(key, before?.version ?? 0, 'value', 60_000);
+      versions.push(written?.version ?? 0);
+    }
+    expect(versions.every((version, index) => version > (versions[index - 1] ?? 0))).toBe(true);
+  });
+
+  it('keeps any text', async () => {
+    const { state, other } = subject();
+    const text = `\u{1F600}"\\\n\0${'x'.repeat(100_000)}`;
+    await state.compareAndSwap('a b:{c}*', 0, text, 60_000);
+    expect((await other.read('a b:{c}*'))?.value).toBe(text);
+    await state.compareAndSwap('empty', 0, '', 60_000);
+    expect((await other.read('empty'))?.value).toBe('');
   });
 
   it('renews the time of a record with each write', async () => {
@@ -169,6 +189,21 @@ function describeLeases(subject: () => SharedStateUnderTest): void {
     expect(fresh).toBeDefined();
     if (old !== undefined) await state.releaseLease(old);
     expect(await state.acquireLease('late', 'c', 60_000)).toBeUndefined();
+  });
+
+  it('renews a lease for the one who has it, and for nobody else', async () => {
+    const { state, other, pass } = subject();
+    const held = await state.acquireLease('renewed', 'a', 400);
+    if (held === undefined) throw new Error('not granted');
+    await pass(250);
+    expect(await other.renewLease(held, 400)).toBe(true);
+    await pass(250);
+    expect(await other.acquireLease('renewed', 'b', 400)).toBeUndefined();
+    await pass(250);
+    expect(await state.renewLease(held, 400)).toBe(false);
+    const next = await other.acquireLease('renewed', 'b', 60_000);
+    expect(next?.fence).toBeGreaterThan(held.fence);
+    expect(await state.renewLease(held, 400)).toBe(false);
   });
 
   it('refuses lengths of time that are none', async () => {

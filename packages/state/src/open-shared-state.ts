@@ -1,0 +1,21 @@
+import { createMemoryState } from './memory.js';
+import { createRedisState, type RedisStateOptions } from './redis.js';
+import type { SharedState } from './shared-state.js';
+
+export interface OpenSharedStateOptions extends Pick<RedisStateOptions, 'prefix' | 'onEvent'> {
+  /** `auto`, `memory`, or a redis:// or rediss:// URL. */
+  readonly url: string;
+  /** Where the jobs are; its Redis is taken by `auto`. */
+  readonly queueUrl?: string | undefined;
+}
+
+/** The shared state that the settings ask for. Never waits for a server: it connects by itself. */
+export function openSharedState({ url, queueUrl = '', ...options }: OpenSharedStateOptions): SharedState {
+  const chosen = url === 'auto' ? (isRedis(queueUrl) ? queueUrl : 'memory') : url;
+  if (chosen === 'memory') return createMemoryState();
+  return createRedisState({ ...options, url: chosen });
+}
+
+function isRedis(url: string): boolean {
+  return /^rediss?:\/\//i.test(url);
+}
