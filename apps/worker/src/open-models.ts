@@ -10,7 +10,7 @@ import {
   startDemoUpstream,
   type UpstreamClient,
 } from '@moltbot/providers';
-import { createMemoryState } from '@moltbot/state';
+import { openSharedState } from '@moltbot/state';
 import type { ModelWarmer } from './deps.js';
 import { createModelWarmer } from './model-warmer.js';
 
@@ -30,7 +30,7 @@ export interface OpenModels {
 export async function openModels({ config, proxy, observer }: OpenModelsOptions): Promise<OpenModels> {
   const settings = (): Settings => config().settings;
   const demo = await startDemoUpstream({ unref: true });
-  const state = createMemoryState({});
+  const state = openSharedState({ url: settings().state.url, queueUrl: settings().queue.url });
   const vault = createVault({ credentials: () => config().credentials });
   const system = systemProxies(proxy);
   /** By provider and what its connections are made of: one whose settings change gets another client, the old one lives to the end. */

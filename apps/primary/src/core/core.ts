@@ -16,7 +16,7 @@ import {
   type RunningFailoverEngine,
   startDemoUpstream,
 } from '@moltbot/providers';
-import { createMemoryState } from '@moltbot/state';
+import { openSharedState, type SharedState } from '@moltbot/state';
 import { openStorage, type Storage } from '@moltbot/storage';
 import { type Access, createAccess } from '../access/access.js';
 import { assertSafeBind, effectiveAccess } from '../access/bind-safety.js';
@@ -46,6 +46,7 @@ export interface Core {
   readonly requestIds: RequestIds;
   readonly keepAlive: KeepAlive;
   readonly storage: Storage;
+  readonly state: SharedState;
   readonly clients: ClientPool;
   /** @throws MoltbotError `overloaded`, `shutting_down` */
   requestBegan(exchange: Exchange): void;
@@ -81,7 +82,11 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
     onEvent: (event) => telemetry.storageEvent(event),
   });
   const demo = await startDemoUpstream();
-  const state = createMemoryState({});
+  const state = openSharedState({
+    url: settings().state.url,
+    queueUrl: settings().queue.url,
+    onEvent: (event) => telemetry.stateEvent(event),
+  });
   const vault = createVault({ credentials: () => config().credentials });
   const system = systemProxies(options.proxy);
   const clients = new ClientPool({ create: (provider) => createProviderClient({ provider, system }) });
@@ -120,6 +125,7 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
     requestIds,
     keepAlive,
     storage,
+    state,
     clients,
     requestBegan(exchange) {
       running.add(exchange);
@@ -142,6 +148,8 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
     readiness: () => ({
       process: { ok: !draining, required: true, detail: draining ? 'draining' : undefined },
       models: { ...defaultChain(router), required: true },
+      // Without it each process goes on with what it knows itself.
+      state: { ok: state.trouble === undefined, required: false, detail: state.trouble ?? state.kind },
     }),
     drain() {
       draining = true;

@@ -2,6 +2,7 @@ import type { ApiKeyVerifierEvent } from '@moltbot/auth';
 import type { MoltbotError, RequestRecord } from '@moltbot/contracts';
 import type { Logger, Metrics } from '@moltbot/observability';
 import type { RouterObserver } from '@moltbot/providers';
+import type { RedisConnectionEvent } from '@moltbot/state';
 import type { StorageEvent, UsageLedger } from '@moltbot/storage';
 
 /** Error codes that a request is refused with before anything is asked upstream. */
@@ -29,6 +30,7 @@ export interface Telemetry {
   requestEnded(record: RequestRecord): void;
   fault(requestId: string, error: MoltbotError): void;
   storageEvent(event: StorageEvent): void;
+  stateEvent(event: RedisConnectionEvent): void;
   accessEvent(event: ApiKeyVerifierEvent): void;
   modelListFailed(provider: string, error: unknown): void;
   configChanged(keys: readonly string[]): void;
@@ -92,6 +94,11 @@ export function createTelemetry(options: { readonly logger: Logger; readonly met
       } else {
         logger.info(event.type, { ...event });
       }
+    },
+
+    stateEvent(event) {
+      if (event.type === 'lost') logger.warn('shared state lost', { reason: event.reason });
+      else logger.info('shared state connected');
     },
 
     accessEvent(event) {
