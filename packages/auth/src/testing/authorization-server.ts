@@ -88,7 +88,9 @@ export async function startAuthorizationServer(options: AuthorizationServerOptio
   const { clients, registered } = makeClients([...loopbackRedirects(), ...(options.redirectUris ?? [])]);
   const key = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const jwk = { ...key.privateKey.export({ format: 'jwk' }), kid: 'server-key', use: 'sig', alg: 'RS256' };
-  const provider = new Provider(issuer, configuration({ options, rows, jwk, registered }));
+  // Not as configuration: it would be copied by structuredClone, whose objects are of another realm under Jest.
+  for (const client of registered) rows.rowsOf('Client').set(client.client_id, client);
+  const provider = new Provider(issuer, configuration({ options, rows, jwk }));
   const serve = provider.callback();
   const publicKeys = createLocalJWKSet({
     keys: [{ ...key.publicKey.export({ format: 'jwk' }), kid: 'server-key', alg: 'RS256' }],
@@ -241,10 +243,9 @@ interface ConfigurationParts {
   readonly options: AuthorizationServerOptions;
   readonly rows: MemoryRows;
   readonly jwk: object;
-  readonly registered: readonly object[];
 }
 
-function configuration({ options, rows, jwk, registered }: ConfigurationParts): object {
+function configuration({ options, rows, jwk }: ConfigurationParts): object {
   const seconds = options.accessTokenSeconds ?? 60;
   const audience = options.jwtAudience;
   const resourceServer = {
@@ -256,7 +257,6 @@ function configuration({ options, rows, jwk, registered }: ConfigurationParts): 
   };
   return {
     adapter: (model: string) => memoryAdapter(rows, model),
-    clients: registered,
     jwks: { keys: [jwk] },
     cookies: { keys: ['a key of the tests'] },
     scopes: ['openid', 'offline_access', 'email', ...CUSTOM_SCOPES],

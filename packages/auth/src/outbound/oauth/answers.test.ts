@@ -55,7 +55,7 @@ describe('an answer with tokens', () => {
       fc.property(
         fc.dictionary(
           fc.constantFrom('access_token', 'token_type', 'expires_in', 'refresh_token', 'scope', 'id_token', 'error'),
-          fc.oneof(fc.jsonValue(), fc.constantFrom<unknown>('bearer', 'token', 3_600)) as fc.Arbitrary<unknown>,
+          fc.oneof<fc.Arbitrary<unknown>[]>(fc.jsonValue(), fc.constantFrom('bearer', 'token', 3_600)),
         ),
         (json) => {
           try {

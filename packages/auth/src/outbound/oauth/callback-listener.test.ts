@@ -218,6 +218,8 @@ describe('a pasted address', () => {
   it('is not read for ever, and its end does not end the wait for the browser', async () => {
     const listener = await open();
     let asked = 0;
+    let problems = 0;
+    const { promise: enough, resolve: hundredth } = Promise.withResolvers<void>();
     const wait = listener.waitFor({
       state: STATE,
       signal: never,
@@ -225,8 +227,12 @@ describe('a pasted address', () => {
         asked += 1;
         return Promise.resolve('y');
       },
+      onPasteProblem: () => {
+        problems += 1;
+        if (problems === 100) hundredth();
+      },
     });
-    while (asked < 100) await new Promise((resolve) => setImmediate(resolve));
+    await enough;
     await visit(listener, `?code=browser&state=${STATE}`);
     await expect(wait).resolves.toContain('code=browser');
     expect(asked).toBe(100);

@@ -12,6 +12,8 @@ export interface CallbackListenerOptions {
    * nothing is opened, and the address has to be pasted. Default: a free port of 127.0.0.1.
    */
   readonly redirectUri?: string | undefined;
+  /** `false`: only pasted addresses, whatever the address is; where its port is taken. */
+  readonly listen?: boolean | undefined;
 }
 
 export interface WaitOptions {
@@ -56,7 +58,7 @@ export async function openCallbackListener(options: CallbackListenerOptions = {}
   const waiting = new Map<string, (callbackUrl: string) => void>();
   const ended = new AbortController();
 
-  if (!isLocalHttp(wanted)) {
+  if (!isLocalHttp(wanted) || options.listen === false) {
     return listenerOf({ redirectUri: fixed ?? wanted.href, servers: [], waiting, ended });
   }
 

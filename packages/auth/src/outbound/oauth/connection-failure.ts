@@ -56,16 +56,16 @@ export function connectionFailure(options: {
   const steps = [...stepsOf(options.error)];
   const told = steps.find((step) => step.code !== '');
   const code = told?.code ?? '';
-  const garbled = steps.some((step) => step.code.startsWith('HPE_'));
+  const garbled = steps.find(isParserError);
   let failure: OAuthFailure = 'unreachable';
-  if (garbled) failure = 'bad-answer';
+  if (garbled !== undefined) failure = 'bad-answer';
   else if (TIMEOUTS.has(code)) failure = 'timeout';
   const why = code === '' ? '' : ` (${code})`;
-  const text = garbled ? 'did not answer in HTTP' : 'could not be reached';
+  const text = garbled === undefined ? 'could not be reached' : 'did not answer in HTTP';
   return new OAuthError(`The ${request.what} at ${host} ${text}${why}.`, {
     failure,
     maybeApplied: request.applies && !neverSent(steps),
-    cause: garbled ? withoutData(steps) : (told ?? steps.at(-1))?.error,
+    cause: garbled === undefined ? (told ?? steps.at(-1))?.error : withoutData(garbled),
   });
 }
 
@@ -89,8 +89,11 @@ function* stepsOf(error: unknown): Generator<Step> {
   }
 }
 
+function isParserError({ error, code }: Step): boolean {
+  return error.name === 'HTTPParserError' || code.startsWith('HPE_');
+}
+
 /** The parser's error carries the bytes that it could not read: there may be tokens in them. */
-function withoutData(steps: readonly Step[]): Error {
-  const step = steps.find(({ code }) => code.startsWith('HPE_'));
-  return Object.assign(new Error('The answer is not HTTP'), { code: step?.code });
+function withoutData({ code }: Step): Error {
+  return Object.assign(new Error('The answer is not HTTP'), { code: code === '' ? 'HPE_INVALID' : code });
 }

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import type { Socket } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { inspect } from 'node:util';
 import { Secret } from '@moltbot/contracts';
 import { httpAnswer, type RawServer, startRawServer } from '../../testing/raw-server.js';
@@ -83,12 +83,47 @@ describe('a token host that can’t be reached', () => {
   });
 
   it('surely got nothing where it speaks no TLS', async () => {
-    const server = await start(() => undefined);
-    const plain = await answering(400, {}, 'plain HTTP here');
-    const error = await failureOf(refresh(plain.url.replace('http:', 'https:'), { timeoutMs: 2_000 }));
-    expect(error).toMatchObject({ maybeApplied: expect.any(Boolean) });
-    expect(['unreachable', 'timeout']).toContain(error.failure);
-    expect(server.received).toEqual([]);
+    const plain = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', () => socket.end(httpAnswer(400, {}, 'This is plain HTTP')));
+    });
+    await new Promise<void>((resolve) => plain.listen(0, '127.0.0.1', resolve));
+    const { port } = plain.address() as AddressInfo;
+    const error = await failureOf(refresh(`https://127.0.0.1:${port}`));
+    plain.close();
+    expect(error).toMatchObject({
+      failure: 'unreachable',
+      maybeApplied: false,
+      cause: { code: expect.stringMatching(/^ERR_SSL_|^EPROTO$/) },
+    });
+  });
+
+  it.each([
+    ['ECONNREFUSED', 'unreachable', false],
+    ['EHOSTUNREACH', 'unreachable', false],
+    ['UND_ERR_CONNECT_TIMEOUT', 'timeout', false],
+    ['CERT_HAS_EXPIRED', 'unreachable', false],
+    ['SELF_SIGNED_CERT_IN_CHAIN', 'unreachable', false],
+    ['ERR_TLS_CERT_ALTNAME_INVALID', 'unreachable', false],
+    ['ERR_PROXY_LOGIN_REQUIRED', 'unreachable', false],
+    ['ECONNRESET', 'unreachable', true],
+    ['EPIPE', 'unreachable', true],
+    ['ETIMEDOUT', 'timeout', true],
+    ['UND_ERR_SOCKET', 'unreachable', true],
+    ['UND_ERR_HEADERS_TIMEOUT', 'timeout', true],
+    ['UND_ERR_ABORTED', 'unreachable', true],
+    ['SOMETHING_NEW', 'unreachable', true],
+  ])('with %s is %s, maybe with the request: %p', async (code, failure, maybeApplied) => {
+    const inner = Object.assign(new Error('the socket says'), { code });
+    for (const thrown of [inner, new TypeError('fetch failed', { cause: inner })]) {
+      const error = await failureOf(refresh('http://127.0.0.1:9', { fetch: () => Promise.reject(thrown) }));
+      expect(error).toMatchObject({ failure, maybeApplied, cause: inner });
+      expect(error.message).toContain(code);
+    }
+    const all = Object.assign(new AggregateError([inner], 'all addresses'), { code });
+    expect(await failureOf(refresh('http://127.0.0.1:9', { fetch: () => Promise.reject(all) }))).toMatchObject({
+      maybeApplied,
+    });
   });
 
   it('may have got the request where it hangs up on it', async () => {
@@ -150,13 +185,16 @@ describe('an answer that is none', () => {
     ['a token that is no bearer token', 200, JSON_TYPE, '{"access_token":"a","token_type":"DPoP"}', true],
     ['JSON under 400 without an error', 400, JSON_TYPE, '{"message":"no"}', false],
     ['a redirect', 302, { location: 'https://portal.example.com/' }, '', true],
-  ])('is %s', async (_name, status, headers, body, maybeApplied) => {
-    const server = await answering(status, headers as Record<string, string>, body);
-    const error = await failureOf(refresh(server.url));
-    expect(error).toMatchObject({ failure: 'bad-answer', maybeApplied, code: undefined });
-    expect(inspect(error, { depth: 9 })).not.toContain('canary');
-    expect(server.received).toHaveLength(1);
-  });
+  ] satisfies [string, number, Record<string, string>, string, boolean][])(
+    'is %s',
+    async (_name, status, headers, body, maybeApplied) => {
+      const server = await answering(status, headers, body);
+      const error = await failureOf(refresh(server.url));
+      expect(error).toMatchObject({ failure: 'bad-answer', maybeApplied, code: undefined });
+      expect(inspect(error, { depth: 9 })).not.toContain('canary');
+      expect(server.received).toHaveLength(1);
+    },
+  );
 
   it('is a body without end', async () => {
     const server = await start((socket) => {

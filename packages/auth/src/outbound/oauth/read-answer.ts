@@ -111,7 +111,8 @@ function retryAfter(headers: Headers, now: number): number | undefined {
   const text = headers.get('retry-after')?.trim();
   if (text === undefined || text === '') return undefined;
   const serverNow = now + (ahead(headers, now) ?? 0);
-  const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - serverNow;
+  const date = /^[A-Z][a-z]+,? /.test(text) ? Date.parse(text) : Number.NaN;
+  const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1_000 : date - serverNow;
   return Number.isFinite(ms) ? Math.min(LONGEST_RETRY_AFTER_MS, Math.max(0, ms)) : undefined;
 }
 
