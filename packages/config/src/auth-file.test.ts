@@ -5,7 +5,7 @@ import { temporaryHome } from './__fixtures__/temporary-home.js';
 import { loadAuthFile, parseAuthFile } from './auth-file.js';
 import type { ConfigError } from './problems/config-problem.js';
 import { secretSourceText } from './secret-source.js';
-import { putCredential, removeCredential } from './edit-auth-file.js';
+import { chooseOAuthClient, putCredential, putOAuthEntry, removeCredential } from './edit-auth-file.js';
 
 const home = temporaryHome();
 
@@ -153,5 +153,28 @@ describe('putCredential', () => {
     expect(await removeCredential({ paths: home.paths, id: 'openai' })).toBe(true);
     expect(await removeCredential({ paths: home.paths, id: 'openai' })).toBe(false);
     expect(await read()).toEqual({ gemini: key('b') });
+  });
+
+  it('changes client, scopes and grant of an entry, and keeps nothing of another client', async () => {
+    const before = { type: 'oauth', client_id: 'one', scopes: ['a'], client_secret: 'canary', account: 'me' } as const;
+    await home.writeAuth(JSON.stringify({ anthropic: before }));
+    const stored = parseAuthFile({ text: JSON.stringify({ anthropic: before }), file: 'auth.json' })[0]?.entry;
+    const put = async (choice: Parameters<typeof chooseOAuthClient>[1]) => {
+      const entry = chooseOAuthClient(stored, choice);
+      if (entry === undefined) throw new Error('no client');
+      await putOAuthEntry({ paths: home.paths, id: 'anthropic', entry });
+      return read();
+    };
+    expect(await put({ scopes: ['b', 'b'] })).toEqual({ anthropic: { ...before, scopes: ['b'] } });
+    expect(await put({ clientId: 'one', grant: 'device_code' })).toEqual({
+      anthropic: { ...before, grant: 'device_code' },
+    });
+    expect(await put({ clientId: 'two' })).toEqual({ anthropic: { type: 'oauth', client_id: 'two', scopes: ['a'] } });
+    expect(chooseOAuthClient(undefined, { scopes: ['a'] })).toBeUndefined();
+    expect(chooseOAuthClient({ type: 'api_key', key: new Secret('canary') }, { clientId: 'x' })).toEqual({
+      type: 'oauth',
+      client_id: 'x',
+      scopes: [],
+    });
   });
 });

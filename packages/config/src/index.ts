@@ -9,7 +9,13 @@ export {
 export { authFileSchema, type CredentialEntry } from './auth-file-schema.js';
 export { type ConfigWarning, loadAuthFile, type LoadedCredentials, parseAuthFile } from './auth-file.js';
 export { editConfigFile, setConfigValue, type SetConfigValueOptions, writeConfigFile } from './edit.js';
-export { putCredential, removeCredential } from './edit-auth-file.js';
+export {
+  chooseOAuthClient,
+  type OAuthClientChoice,
+  putCredential,
+  putOAuthEntry,
+  removeCredential,
+} from './edit-auth-file.js';
 export { type Locale, readLocale } from './environment/locale.js';
 export { type ProxyEnvironment, readProxyEnvironment, systemProxies } from './environment/proxy-environment.js';
 export { describeSettings, type SettingDescription, settingsReferenceMarkdown } from './reference/describe.js';
