@@ -2,6 +2,8 @@ import { MoltbotError } from '@moltbot/contracts';
 import { type AnswerContext, ByteRope, type CallerRequest, createCallerRequest } from '@moltbot/providers';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingHttpHeaders } from 'node:http';
+import { chatSize } from '../access/limits/call-size.js';
+import { permittedPlan } from '../access/permitted-plan.js';
 import type { Core } from '../core/core.js';
 import type { Exchange } from './exchange.js';
 import { servedHeaders } from './reply-headers.js';
@@ -14,8 +16,9 @@ export function createChatHandler(core: Core) {
     const { exchange } = request;
     const call = readCall(exchange, request.body);
     exchange.stream = call.stream;
-    const plan = core.router.plan(selectionOf(call));
+    const plan = permittedPlan({ router: core.router, identity: exchange.identity, selection: selectionOf(call) });
     exchange.chain = plan.name;
+    if (exchange.identity?.limits !== undefined) await core.limits.admit({ exchange, plan, size: chatSize(call) });
     const engineCall = { call, plan, signal: exchange.signal, headers: passedHeaders(request.headers) };
     if (call.stream) {
       const served = await core.engine.stream(engineCall);
@@ -40,7 +43,7 @@ export function createChatHandler(core: Core) {
           ),
         );
     const headers = servedHeaders({
-      requestId: exchange.requestId,
+      exchange,
       contentType: 'application/json',
       served,
       costMicros: served.costMicros,

@@ -2,6 +2,8 @@ import type { Identity } from '@moltbot/auth';
 import { MoltbotError } from '@moltbot/contracts';
 import { anthropicMessagesDoor, type DialectDoor, openAiChatDoor } from '@moltbot/providers';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Access } from '../access/access.js';
+import { sourceOf } from '../access/caller.js';
 import type { Core } from '../core/core.js';
 import { errorAnswer, sendError, toMoltbotError } from '../core/http-errors.js';
 import { createChatHandler } from './chat-handler.js';
@@ -53,10 +55,11 @@ export async function registerChatRoutes(fastify: FastifyInstance, core: Core): 
         core.requestBegan(exchange);
         const identity = core.access.check(request.headers);
         if (identity instanceof Promise) {
-          void admitLater({ exchange, identity, admit, done });
+          void admitLater({ exchange, identity, access: core.access, admit, done });
           return;
         }
         exchange.identity = identity;
+        core.access.permit(identity, 'chat');
       } catch (error) {
         done(toMoltbotError(error));
         return;
@@ -105,12 +108,14 @@ export async function registerChatRoutes(fastify: FastifyInstance, core: Core): 
 async function admitLater(options: {
   readonly exchange: Exchange;
   readonly identity: Promise<Identity | undefined>;
+  readonly access: Access;
   readonly admit: () => void;
   readonly done: (error: Error) => void;
 }): Promise<void> {
-  const { exchange, identity, admit, done } = options;
+  const { exchange, identity, access, admit, done } = options;
   try {
     exchange.identity = await identity;
+    access.permit(exchange.identity, 'chat');
   } catch (error) {
     done(toMoltbotError(error));
     return;
@@ -138,6 +143,9 @@ export function answerError(options: {
   const thrown = toRequestError(options.error, request);
   const error = exchange.causeOf(thrown);
   if (error.code === 'internal_error') core.reportFault(exchange.requestId, error);
+  const { identity, requestId } = exchange;
+  const caller = { identity, requestId, source: sourceOf(request) };
+  core.audit.denied({ error, caller, path: request.url, method: request.method });
   const cancelled = error.code === 'client_closed';
   exchange.end({
     outcome: cancelled ? 'cancelled' : 'failed',
@@ -149,6 +157,10 @@ export function answerError(options: {
   if (reply.raw.headersSent || reply.raw.destroyed) {
     reply.raw.destroy();
     return;
+  }
+  const { limitHeaders } = exchange;
+  for (let index = 0; index < limitHeaders.length; index += 2) {
+    void reply.header(limitHeaders[index] ?? '', limitHeaders[index + 1]);
   }
   const answer = errorAnswer({ error, door: exchange.door, requestId: exchange.requestId });
   sendError({ request, reply, answer });

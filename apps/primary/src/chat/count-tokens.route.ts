@@ -1,4 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { COUNT_SIZE } from '../access/limits/call-size.js';
+import { permittedPlan } from '../access/permitted-plan.js';
 import type { Core } from '../core/core.js';
 import { readCall, selectionOf } from './chat-handler.js';
 import { sendWhole } from './send-whole.js';
@@ -8,12 +10,13 @@ export function createCountTokensHandler(core: Core) {
   return async function handleCountTokens(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { exchange } = request;
     const call = readCall(exchange, request.body);
-    const plan = core.router.plan(selectionOf(call));
+    const plan = permittedPlan({ router: core.router, identity: exchange.identity, selection: selectionOf(call) });
     exchange.chain = plan.name;
+    if (exchange.identity?.limits !== undefined) await core.limits.admit({ exchange, plan, size: COUNT_SIZE });
     const counted = await core.engine.countTokens({ call, plan, signal: exchange.signal });
     const { requestId } = exchange;
     const headers = ['content-type', 'application/json', 'x-request-id', requestId, 'request-id', requestId];
-    headers.push('x-moltbot-token-count', counted.source);
+    headers.push('x-moltbot-token-count', counted.source, ...exchange.limitHeaders);
     const body = Buffer.from(JSON.stringify({ input_tokens: counted.inputTokens }));
     sendWhole({ reply, headers, body, writeTimeoutMs: core.settings().server.write_timeout });
     exchange.end({

@@ -1,6 +1,8 @@
 import { ByteRope, type JsonObject, readJsonObject } from '@moltbot/providers';
 import { MoltbotError } from '@moltbot/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { embeddingsSize } from '../access/limits/call-size.js';
+import { permittedPlan } from '../access/permitted-plan.js';
 import type { Core } from '../core/core.js';
 import { servedHeaders } from './reply-headers.js';
 import { sendWhole } from './send-whole.js';
@@ -14,8 +16,15 @@ export function createEmbeddingsHandler(core: Core) {
     const { exchange } = request;
     const { value, bytes } = readEmbeddingsRequest(request.body);
     const model = value['model'];
-    const plan = core.router.plan(typeof model === 'string' ? { model } : {});
+    const plan = permittedPlan({
+      router: core.router,
+      identity: exchange.identity,
+      selection: typeof model === 'string' ? { model } : {},
+    });
     exchange.chain = plan.name;
+    if (exchange.identity?.limits !== undefined) {
+      await core.limits.admit({ exchange, plan, size: embeddingsSize(bytes.length) });
+    }
     const served = await core.engine.embed({
       requestId: exchange.requestId,
       value,
@@ -25,7 +34,7 @@ export function createEmbeddingsHandler(core: Core) {
       signal: exchange.signal,
     });
     const headers = servedHeaders({
-      requestId: exchange.requestId,
+      exchange,
       contentType: 'application/json',
       served,
       costMicros: served.costMicros,

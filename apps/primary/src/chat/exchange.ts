@@ -9,6 +9,8 @@ import type { DialectDoor } from '@moltbot/providers';
  */
 const EXCHANGE = Symbol('exchange');
 
+const NO_HEADERS: readonly string[] = [];
+
 interface Exchanged extends ServerResponse {
   [EXCHANGE]?: Exchange;
 }
@@ -29,6 +31,10 @@ export class Exchange {
   identity: Identity | undefined;
   chain = '';
   stream = false;
+  /** Of a limited caller's request, once it was let in. */
+  limited: { end(): void } | undefined;
+  /** How its caller stands, as names and values in turn: in every answer, also in a refusal. */
+  limitHeaders = NO_HEADERS;
   #ended = false;
 
   constructor(options: {

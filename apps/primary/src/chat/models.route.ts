@@ -1,6 +1,7 @@
 import type { ListedModel } from '@moltbot/providers';
 import { MoltbotError } from '@moltbot/contracts';
 import type { FastifyRequest } from 'fastify';
+import { assertMayName, permittedModels } from '../access/permitted-plan.js';
 import type { Core } from '../core/core.js';
 
 /** One object that is a model to both vendors' clients: OpenAI reads `object` and `created`, Anthropic `type` and `created_at`. */
@@ -19,8 +20,9 @@ export function toModelObject(listed: ListedModel, created: number) {
 
 export function createModelsHandlers(core: Core) {
   return {
-    list: async () => {
-      const data = core.router.list().map((listed) => toModelObject(listed, core.startedAt));
+    list: async ({ exchange }: FastifyRequest) => {
+      const listed = permittedModels({ router: core.router, identity: exchange.identity });
+      const data = listed.map((item) => toModelObject(item, core.startedAt));
       return {
         object: 'list',
         data,
@@ -32,6 +34,7 @@ export function createModelsHandlers(core: Core) {
 
     get: async (request: FastifyRequest) => {
       const id = (request.params as { readonly '*': string })['*'];
+      assertMayName({ router: core.router, identity: request.exchange.identity, name: id });
       const listed = core.router.list().find((item) => item.id === id);
       if (listed !== undefined) return toModelObject(listed, core.startedAt);
       // A name that resolves is a model too, listed or not: `gpt-4-turbo`, or a provider's model nobody named in the file.

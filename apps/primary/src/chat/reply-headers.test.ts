@@ -19,7 +19,7 @@ describe('the headers of an answer', () => {
   it('name the model, the attempts and the way the request took', () => {
     const headers = asMap(
       servedHeaders({
-        requestId: 'req_1',
+        exchange: { requestId: 'req_1', limitHeaders: [] },
         contentType: 'application/json',
         served: served({
           fallback: { from: 'openai:gpt', to: 'anthropic:claude', reason: 'overloaded' },

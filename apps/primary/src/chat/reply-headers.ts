@@ -1,16 +1,18 @@
 import type { Served } from '@moltbot/providers';
+import type { Exchange } from './exchange.js';
 
 /** Longest header value of ours: a list beyond it ends in `…`-like `+N`. */
 const MAX_VALUE = 1_024;
 
 /** What the caller is told of who answered, as a flat list of names and values for `writeHead`. */
 export function servedHeaders(options: {
-  readonly requestId: string;
+  readonly exchange: Pick<Exchange, 'requestId' | 'limitHeaders'>;
   readonly contentType: string;
   readonly served: Served;
   readonly costMicros?: number | undefined;
 }): string[] {
-  const { served, requestId } = options;
+  const { served, exchange } = options;
+  const { requestId, limitHeaders } = exchange;
   const headers = [
     'content-type',
     options.contentType,
@@ -29,6 +31,7 @@ export function servedHeaders(options: {
   }
   if (options.costMicros !== undefined) headers.push('x-moltbot-cost', formatCost(options.costMicros));
   if (served.dropped.length > 0) headers.push('x-moltbot-dropped-params', listHeader(served.dropped));
+  for (const text of limitHeaders) headers.push(text);
   return headers;
 }
 

@@ -27,7 +27,7 @@ export async function replyStream(options: {
   const { door } = exchange;
   const response = reply.raw;
   const headers = servedHeaders({
-    requestId: exchange.requestId,
+    exchange,
     contentType: 'text/event-stream; charset=utf-8',
     served,
   });

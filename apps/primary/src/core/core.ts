@@ -1,4 +1,4 @@
-import { createVault, createApiKeyVerifier } from '@moltbot/auth';
+import { createApiKeyVerifier, createLimiter, createVault } from '@moltbot/auth';
 import {
   type LoadedConfig,
   type MoltbotPaths,
@@ -16,10 +16,12 @@ import {
   type RunningFailoverEngine,
   startDemoUpstream,
 } from '@moltbot/providers';
-import { openSharedState, type SharedState } from '@moltbot/state';
+import { createMemoryQuotas, openSharedState, type SharedState } from '@moltbot/state';
 import { openStorage, type Storage } from '@moltbot/storage';
-import { type Access, createAccess } from '../access/access.js';
-import { assertSafeBind, effectiveAccess } from '../access/bind-safety.js';
+import type { Access } from '../access/access.js';
+import { type AccessControl, createAccessControl } from '../access/access-control.js';
+import type { AuditTrail } from '../access/audit-trail.js';
+import { type CallerLimits, createCallerLimits } from '../access/limits/caller-limits.js';
 import type { Exchange } from '../chat/exchange.js';
 import { KeepAlive } from '../chat/keep-alive.js';
 import { ClientPool } from './client-pool.js';
@@ -43,6 +45,7 @@ export interface Core {
   readonly router: ModelRouter;
   readonly engine: RunningFailoverEngine;
   readonly access: Access;
+  readonly limits: CallerLimits;
   readonly requestIds: RequestIds;
   readonly keepAlive: KeepAlive;
   readonly storage: Storage;
@@ -74,7 +77,6 @@ export interface CoreOptions {
 export async function buildCore(options: CoreOptions): Promise<Core> {
   const { telemetry, config } = options;
   const settings = (): Settings => config().settings;
-  const { server } = settings();
   const storage = await openStorage({
     settings: settings(),
     paths: options.paths,
@@ -97,19 +99,21 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
     demoBaseUrl: () => demo.baseUrl,
     knownModels: (provider) => lists.of(provider),
   });
+  const quotas = createMemoryQuotas();
+  const limits = createCallerLimits({
+    limiter: createLimiter({ quotas, budgets: storage.budgets, onEvent: telemetry.limiterObserver(storage.budgets) }),
+    settings,
+    onUnpriced: () => telemetry.unpriced(),
+  });
   const engine = createFailoverEngine({
     clientFor: (provider) => clients.of(provider),
     vault,
     state,
     settings,
-    observer: telemetry.routerObserver(storage.usage),
+    observer: limits.observe(telemetry.routerObserver(storage.usage)),
   });
-  const verifier = createApiKeyVerifier({
-    lookup: (hash) => storage.apiKeys.findByHash(hash),
-    onEvent: (event) => telemetry.accessEvent(event),
-  });
-  const mode = effectiveAccess(server);
-  const access = createAccess({ mode, scope: 'chat', verifier, allowedHosts: () => settings().server.allowed_hosts });
+  const accessControl = createAccessControl({ settings, storage, telemetry, system });
+  const { access, audit } = accessControl;
   const requestIds = createRequestIds();
   const keepAlive = new KeepAlive();
   const running = new SlotList<Exchange>();
@@ -122,6 +126,7 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
     router,
     engine,
     access,
+    limits,
     requestIds,
     keepAlive,
     storage,
@@ -137,6 +142,7 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
     },
     requestEnded(exchange, record) {
       running.delete(exchange);
+      limits.ended(exchange);
       telemetry.requestEnded(record);
       if (record.apiKeyId !== undefined) storage.apiKeys.touch(record.apiKeyId);
       // A list of models is no use of a model, nor is a request that was refused at the door: they are counted, not accounted.
@@ -164,13 +170,15 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
       engine.close();
       await clients.close();
       await demo.close();
+      await quotas.close();
       await state.close();
+      await accessControl.close();
       await storage.close();
     },
   };
 
   try {
-    assertSafeBind({ server, activeKeys: mode === 'open' || (await storage.apiKeys.hasUsable()) ? 1 : 0 });
+    await accessControl.assertSafe();
   } catch (error) {
     await core.close();
     throw error;

@@ -1,4 +1,4 @@
-import type { ApiKeyVerifierEvent } from '@moltbot/auth';
+import type { ApiKeyVerifierEvent, BudgetLedger, LimiterEvent } from '@moltbot/auth';
 import type { MoltbotError, RequestRecord } from '@moltbot/contracts';
 import type { Logger, Metrics } from '@moltbot/observability';
 import type { RouterObserver } from '@moltbot/providers';
@@ -9,15 +9,24 @@ import type { StorageEvent, UsageLedger } from '@moltbot/storage';
 const DENIALS: ReadonlySet<string> = new Set([
   'authentication_required',
   'invalid_api_key',
+  'invalid_token',
   'permission_denied',
   'forbidden_origin',
   'overloaded',
   'shutting_down',
 ]);
 
-/** Whether the request was turned away at the door: it never got as far as a chain. */
-export function isDenial({ chain, errorCode }: Pick<RequestRecord, 'chain' | 'errorCode'>): boolean {
-  return chain === '' && errorCode !== undefined && DENIALS.has(errorCode);
+/** Error codes of a caller's own limits: denials too, where nothing was asked upstream. */
+const LIMITS: ReadonlySet<string> = new Set(['key_rate_limited', 'budget_exhausted']);
+
+/** Whether the request was turned away at the door: it never got as far as a chain, or not into it. */
+export function isDenial({
+  chain,
+  errorCode,
+  attempts,
+}: Pick<RequestRecord, 'chain' | 'errorCode' | 'attempts'>): boolean {
+  if (errorCode === undefined) return false;
+  return chain === '' ? DENIALS.has(errorCode) : attempts === 0 && LIMITS.has(errorCode);
 }
 
 const BREAKER_LEVELS = { closed: 0, 'half-open': 1, open: 2 } as const;
@@ -31,7 +40,11 @@ export interface Telemetry {
   fault(requestId: string, error: MoltbotError): void;
   storageEvent(event: StorageEvent): void;
   stateEvent(event: RedisConnectionEvent): void;
-  accessEvent(event: ApiKeyVerifierEvent): void;
+  accessEvent(event: ApiKeyVerifierEvent | JwtVerifierEvent): void;
+  /** @returns what hears of callers' limits and budgets */
+  limiterObserver(budgets: Pick<BudgetLedger, 'stats'>): (event: LimiterEvent) => void;
+  /** A caller with a budget asked for a model without a price. */
+  unpriced(): void;
   modelListFailed(provider: string, error: unknown): void;
   configChanged(keys: readonly string[]): void;
   configRefused(error: unknown): void;
@@ -89,6 +102,9 @@ export function createTelemetry(options: { readonly logger: Logger; readonly met
       if (event.type === 'usage-dropped') {
         metrics.usageRowsDropped.inc(event.count);
         logger.error('usage rows dropped', { count: event.count, reason: event.reason });
+      } else if (event.type === 'audit-dropped') {
+        metrics.auditRowsDropped.inc(event.count);
+        logger.error('audit rows dropped', { count: event.count, reason: event.reason });
       } else if ('error' in event) {
         logger.warn(event.type, { error: errorText(event.error) });
       } else {
@@ -104,8 +120,24 @@ export function createTelemetry(options: { readonly logger: Logger; readonly met
     accessEvent(event) {
       if (event.type === 'api-key-grace')
         logger.warn(event.type, { keyId: event.keyId, verifiedMsAgo: event.verifiedMsAgo });
-      else logger.warn(event.type, { error: errorText(event.error) });
+      else if ('error' in event) logger.warn(event.type, { error: errorText(event.error) });
+      else logger.info(event.type);
     },
+
+    limiterObserver(budgets) {
+      metrics.onRender(() => {
+        const { open, unwritten } = budgets.stats();
+        metrics.budgetReservationsOpen.set(open);
+        metrics.budgetSettlementsUnwritten.set(unwritten);
+      });
+      return (event) => {
+        if (event.type === 'refused') metrics.limitRefusals.inc({ limit: event.by });
+        else if (event.type === 'reserved') metrics.budgetReservation.observe(event.durationMs / 1_000);
+        else if (event.costMicros > event.reservedMicros) metrics.budgetOverruns.inc();
+      };
+    },
+
+    unpriced: () => metrics.limitRefusals.inc({ limit: 'unpriced' }),
 
     modelListFailed: (provider, error) => logger.debug('no list of models', { provider, error: errorText(error) }),
 

@@ -1,0 +1,79 @@
+import type { Admission, Refusal } from '@moltbot/auth';
+import { type AttemptRecord, MoltbotError } from '@moltbot/contracts';
+import type { ChainPlan } from '@moltbot/providers';
+import type { Exchange } from '../../chat/exchange.js';
+import { wholeMicros } from './worst-case.js';
+
+export interface LimitedRequestOptions {
+  readonly exchange: Exchange;
+  readonly plan: ChainPlan;
+  readonly admission: Admission;
+  /** Estimated. */
+  readonly inputTokens: number;
+  readonly worstCaseMicros: bigint;
+  /** Of a token, by the dearest model of the plan; in millionths. */
+  readonly inputPrice: number;
+  readonly refuse: (refusal: Refusal) => MoltbotError;
+}
+
+/** One running request of a limited caller: what all its attempts have used so far. */
+export class LimitedRequest {
+  readonly #options: LimitedRequestOptions;
+  #tokens = 0;
+  #costMicros = 0n;
+
+  constructor(options: LimitedRequestOptions) {
+    this.#options = options;
+  }
+
+  /** An attempt has ended: what was counted of it is due, also where it failed. */
+  attempted(record: AttemptRecord): void {
+    const { usage, outcome } = record;
+    if (usage !== undefined) {
+      const cost = wholeMicros(record.costMicros);
+      this.#tokens += usage.inputTokens + usage.outputTokens;
+      this.#costMicros += cost;
+      if (outcome !== 'ok' && cost > 0n) this.#coverRescue(cost, usage.outputTokens);
+    } else if (outcome === 'cancelled') {
+      this.#uncounted(record);
+    }
+  }
+
+  end(): void {
+    this.#options.admission.settle({ tokens: this.#tokens, costMicros: this.#costMicros });
+  }
+
+  /** It was under way when its caller hung up, and nobody has told how far it came. */
+  #uncounted({ provider, model }: AttemptRecord): void {
+    const { exchange, plan, inputTokens, worstCaseMicros } = this.#options;
+    this.#tokens += inputTokens;
+    if (exchange.stream) {
+      // Nothing of the answer had come: the request has been read.
+      const asked = plan.models.find((candidate) => candidate.ref === `${provider}:${model}`);
+      this.#costMicros += wholeMicros(inputTokens * (asked?.price?.input ?? 0));
+    } else {
+      // The answer is written in one, and may have been all but ready.
+      this.#costMicros += worstCaseMicros;
+    }
+  }
+
+  /**
+   * An answer that broke off is paid, and another model may go on with it: that costs up to a whole answer again, and has what
+   * was written so far to read. Where the budget has no room for it the request ends here.
+   */
+  #coverRescue(costMicros: bigint, shownTokens: number): void {
+    const { admission, exchange, inputPrice, refuse } = this.#options;
+    if (exchange.ended || exchange.signal.aborted) return;
+    admission.reserveMore(costMicros + wholeMicros(shownTokens * inputPrice)).then(
+      (refusal) => {
+        if (refusal !== undefined && !exchange.ended) exchange.interrupt(refuse(refusal));
+      },
+      (error: unknown) => {
+        if (exchange.ended) return;
+        exchange.interrupt(
+          error instanceof MoltbotError ? error : new MoltbotError('internal_error', undefined, { cause: error }),
+        );
+      },
+    );
+  }
+}
