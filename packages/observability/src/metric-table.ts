@@ -176,6 +176,12 @@ export const METRICS = {
     help: 'Rows of the usage ledger that wait for the database.',
     labels: [],
   },
+  auditRowsDropped: {
+    name: 'moltbot_audit_rows_dropped_total',
+    type: 'counter',
+    help: 'Rows of the audit log that could not be written and did not fit the buffer.',
+    labels: [],
+  },
   configReloads: {
     name: 'moltbot_config_reloads_total',
     type: 'counter',

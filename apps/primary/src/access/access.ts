@@ -1,14 +1,20 @@
-import type { ApiKeyVerifier, Identity } from '@moltbot/auth';
-import { MoltbotError } from '@moltbot/contracts';
+import type { CallerVerifier, Identity } from '@moltbot/auth';
+import { hasScope, MoltbotError, type Scope } from '@moltbot/contracts';
 import type { IncomingHttpHeaders } from 'node:http';
 
 /** Who calls, decided from the headers alone, before a byte of the body is read. */
 export interface Access {
   /**
-   * Synchronous for a key that was seen lately. `undefined`: access is open and no key of ours was shown.
-   * @throws MoltbotError `authentication_required`, `invalid_api_key`, `permission_denied`, `forbidden_origin`, `storage_unavailable`
+   * Synchronous for a key or token that was seen lately. `undefined`: access is open, and nothing that was shown is looked at.
+   * @throws MoltbotError (thrown or rejected) `authentication_required`, `invalid_api_key`, `invalid_token`, `permission_denied`,
+   * `forbidden_origin`, `storage_unavailable`, `issuer_unavailable`
    */
   check(headers: IncomingHttpHeaders): Identity | undefined | Promise<Identity | undefined>;
+  /**
+   * Whether whom `check` found may do this; where access is open, this machine's user may do everything.
+   * @throws MoltbotError `permission_denied`
+   */
+  permit(identity: Identity | undefined, scope: Scope): void;
   /**
    * For what nobody needs a key for: refuses web pages of elsewhere while access is open.
    * @throws MoltbotError `forbidden_origin`
@@ -20,9 +26,7 @@ export interface Access {
 
 export interface AccessOptions {
   readonly mode: 'open' | 'api_key';
-  /** Needed of every key. */
-  readonly scope: string;
-  readonly verifier: ApiKeyVerifier;
+  readonly verifier: CallerVerifier;
   /** Names that the Host header may hold while access is open, besides the loopback ones. */
   readonly allowedHosts: () => readonly string[];
 }
@@ -51,20 +55,19 @@ function openAccess(options: AccessOptions): Access {
       throw new MoltbotError('forbidden_origin');
     }
   };
-  return { check: checkSource, checkSource, callersAreLocal: true };
+  return { check: checkSource, permit: () => undefined, checkSource, callersAreLocal: true };
 }
 
-function keyAccess({ verifier, scope }: AccessOptions): Access {
-  const permit = (identity: Identity): Identity => {
-    if (identity.scopes.includes(scope) || identity.scopes.includes('admin')) return identity;
-    throw new MoltbotError('permission_denied', `This key lacks the scope \`${scope}\`.`);
-  };
+function keyAccess({ verifier }: AccessOptions): Access {
   return {
     check(headers) {
       const presented = presentedKey(headers);
       if (presented === undefined) throw new MoltbotError('authentication_required');
-      const identity = verifier.verify(presented);
-      return identity instanceof Promise ? identity.then(permit) : permit(identity);
+      return verifier.verify(presented);
+    },
+    permit(identity, scope) {
+      if (identity !== undefined && hasScope(identity.scopes, scope)) return;
+      throw new MoltbotError('permission_denied', `This key lacks the scope \`${scope}\`.`);
     },
     checkSource: () => undefined,
     callersAreLocal: false,

@@ -27,4 +27,12 @@ describe('binding an address', () => {
     expect(() => assertSafeBind({ server: server({ host: '0.0.0.0' }), activeKeys: 1 })).not.toThrow();
     expect(() => assertSafeBind({ server: server({}), activeKeys: 0 })).not.toThrow();
   });
+
+  it('needs no API key where the organisation’s sign-in is configured', () => {
+    const oidc = { issuer: 'https://sso.example', audience: 'us' };
+    expect(() => assertSafeBind({ server: server({ host: '0.0.0.0', oidc }), activeKeys: 0 })).not.toThrow();
+    expect(() => assertSafeBind({ server: server({ host: '0.0.0.0', access: 'open', oidc }), activeKeys: 0 })).toThrow(
+      /"open"/,
+    );
+  });
 });

@@ -26,7 +26,8 @@ export function assertSafeBind(options: { readonly server: Settings['server']; r
       `server.access is "open" and ${server.host} can be reached by others. Set server.access to api_key and create a key with \`moltbot keys create NAME\`, or bind to 127.0.0.1.`,
     );
   }
-  if (activeKeys === 0) {
+  // Who signs in at the organisation needs no key of ours.
+  if (activeKeys === 0 && server.oidc === undefined) {
     throw new MoltbotError(
       'unsafe_bind',
       `${server.host} can be reached by others and there is no API key yet. Create one with \`moltbot keys create NAME\`, or bind to 127.0.0.1.`,

@@ -1,4 +1,4 @@
-import { createApiKeyVerifier, createLimiter, createVault } from '@moltbot/auth';
+import { createLimiter, createVault } from '@moltbot/auth';
 import {
   type LoadedConfig,
   type MoltbotPaths,
@@ -45,6 +45,9 @@ export interface Core {
   readonly router: ModelRouter;
   readonly engine: RunningFailoverEngine;
   readonly access: Access;
+  /** Verifiers of keys and tokens, for those who have to do with more than a request's headers. */
+  readonly accessControl: AccessControl;
+  readonly audit: AuditTrail;
   readonly limits: CallerLimits;
   readonly requestIds: RequestIds;
   readonly keepAlive: KeepAlive;
@@ -126,6 +129,8 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
     router,
     engine,
     access,
+    accessControl,
+    audit,
     limits,
     requestIds,
     keepAlive,

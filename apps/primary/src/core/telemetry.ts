@@ -1,4 +1,4 @@
-import type { ApiKeyVerifierEvent, BudgetLedger, LimiterEvent } from '@moltbot/auth';
+import type { ApiKeyVerifierEvent, JwtVerifierEvent, BudgetLedger, LimiterEvent } from '@moltbot/auth';
 import type { MoltbotError, RequestRecord } from '@moltbot/contracts';
 import type { Logger, Metrics } from '@moltbot/observability';
 import type { RouterObserver } from '@moltbot/providers';

@@ -57,6 +57,8 @@ export interface ApiKeyVerifier {
    * @throws MoltbotError (thrown or rejected) `authentication_required`, `invalid_api_key`, `storage_unavailable`, `overloaded`
    */
   verify(presented: string | undefined): Identity | Promise<Identity>;
+  /** The same for a key of which only the hash was kept. */
+  verifyHash(hash: string): Identity | Promise<Identity>;
   /** Forgets a key, after a revocation in this process. */
   invalidate(keyId: string): void;
 }
@@ -122,7 +124,10 @@ export function createApiKeyVerifier(options: ApiKeyVerifierOptions): ApiKeyVeri
     if (format !== 'ok') {
       throw new MoltbotError('invalid_api_key', WRONG_FORMAT[format], { cause: new Denial({ reason: format }) });
     }
-    const hash = hashApiKey(presented);
+    return verifyHash(hashApiKey(presented));
+  }
+
+  function verifyHash(hash: string): Identity | Promise<Identity> {
     const now = elapsed();
     const entry = known.get(hash);
     if (entry !== undefined && isFresh(entry, now)) {
@@ -221,6 +226,7 @@ export function createApiKeyVerifier(options: ApiKeyVerifierOptions): ApiKeyVeri
 
   return {
     verify,
+    verifyHash,
     invalidate(keyId) {
       generation += 1;
       for (const [hash, entry] of known) if (entry.identity.keyId === keyId) known.delete(hash);
