@@ -85,6 +85,28 @@ describe('the authorization server of the tests', () => {
     expect(server.reuses).toBeGreaterThan(0);
   });
 
+  it('goes on with a request whose sender is gone, and with those behind it', async () => {
+    server = await startAuthorizationServer();
+    const { refresh_token: token } = await signIn();
+    const { refresh_token: other } = await signIn();
+    server.breakTokenEndpoint({ kind: 'delay', ms: 100 }, { times: 1 });
+    const gone = fetch(server.endpoints.token, {
+      method: 'POST',
+      body: new URLSearchParams({
+        grant_type: 'refresh_token',
+        client_id: server.clients.public.clientId,
+        refresh_token: token,
+      }),
+      signal: AbortSignal.timeout(30),
+    });
+    await expect(gone).rejects.toThrow();
+    await expect(refresh(other)).resolves.toMatchObject({ status: 200 });
+    while (server.refreshes < 2) await new Promise((resolve) => setTimeout(resolve, 10));
+    await expect(refresh(token)).resolves.toMatchObject({ status: 400 });
+    expect(server).toMatchObject({ reuses: 1, faults: [] });
+    expect(server.tokenRequests).toContainEqual({ grantType: 'refresh_token', status: 0 });
+  });
+
   it('lets tokens of one second expire, and answers for the model API', async () => {
     server = await startAuthorizationServer({ accessTokenSeconds: 1 });
     const { access_token: token } = await signIn();

@@ -1,12 +1,13 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
 import { Provider } from 'oidc-provider';
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import { MemoryRows, memoryAdapter } from './memory-adapter.js';
 import { confirmDevice, signIn } from './sign-in.js';
 import { makeClients, type TestClients } from './test-clients.js';
-import { applyFault, replaceEnd, type TokenFault } from './token-fault.js';
+import { applyFault, type TokenFault } from './token-fault.js';
 
 export interface AuthorizationServerOptions {
   /** Seconds. Default 60; 1 and 2 work. */
@@ -101,7 +102,7 @@ export async function startAuthorizationServer(options: AuthorizationServerOptio
   const broken: { fault: TokenFault; left: number; grantType: string | undefined }[] = [];
   const counts = { refreshes: 0, reuses: 0 };
   let dateOffsetMs = options.dateOffsetMs ?? 0;
-  let refreshing: Promise<unknown> = Promise.resolve();
+  let refreshing: Promise<void> = Promise.resolve();
 
   provider.on('server_error', (_context, error) => faults.push(error));
   provider.on('grant.success', (context) => {
@@ -124,12 +125,14 @@ export async function startAuthorizationServer(options: AuthorizationServerOptio
     } else if (path === '/token') {
       await token(request, response);
     } else {
-      serve(request, response);
+      await serve(request, response);
     }
   };
 
   async function token(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const grantType = new URLSearchParams(await peek(request)).get('grant_type') ?? 'unknown';
+    const body = await wholeBody(request);
+    if (body === undefined) return;
+    const grantType = new URLSearchParams(body.toString()).get('grant_type') ?? 'unknown';
     response.once('close', () =>
       tokenRequests.push({ grantType, status: response.writableFinished ? response.statusCode : 0 }),
     );
@@ -138,19 +141,11 @@ export async function startAuthorizationServer(options: AuthorizationServerOptio
       found.left -= 1;
       if (!(await applyFault(found.fault, response, stopped.signal))) return;
     }
-    if (grantType !== 'refresh_token') return serve(request, response);
+    // Apart from its connection: a request that came in whole is processed, whether or not its sender still lives.
+    const process = () => serve(replay(request, body), response);
+    if (grantType !== 'refresh_token') return process();
     // One after the other: between finding a refresh token unused and marking it used, the server would take a second one.
-    refreshing = refreshing.then(async () => {
-      const handedOver = new Promise<void>((resolve) => {
-        replaceEnd(response, (send) => {
-          resolve();
-          send();
-        });
-        response.once('close', resolve);
-      });
-      serve(request, response);
-      await handedOver;
-    });
+    refreshing = refreshing.then(process);
     await refreshing;
   }
 
@@ -317,23 +312,19 @@ function page(context: { body: string }, form: string): void {
   context.body = form;
 }
 
-/** The body of a small request, left in place for whoever reads it next. */
-async function peek(request: IncomingMessage): Promise<string> {
-  const length = Number(request.headers['content-length'] ?? 0);
-  let body = Buffer.alloc(0);
-  while (body.length < length) {
-    const chunk = request.read() as Buffer | null;
-    if (chunk !== null) body = Buffer.concat([body, chunk]);
-    else if (request.readableEnded || request.destroyed) break;
-    else
-      await new Promise<void>((resolve) => {
-        const done = () => {
-          request.off('readable', done).off('close', done);
-          resolve();
-        };
-        request.on('readable', done).on('close', done);
-      });
+/** `undefined`: it broke off. */
+async function wholeBody(request: IncomingMessage): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+  } catch {
+    return undefined;
   }
-  if (body.length > 0) request.unshift(body);
-  return body.toString('latin1');
+  return Buffer.concat(chunks);
+}
+
+function replay(request: IncomingMessage, body: Buffer): IncomingMessage {
+  const { headers, method, url, httpVersion, socket } = request;
+  const stream = Readable.from([body], { objectMode: false });
+  return Object.assign(stream, { headers, method, url, httpVersion, socket }) as unknown as IncomingMessage;
 }

@@ -61,10 +61,7 @@ async function wait(ms: number, stopped: AbortSignal): Promise<void> {
 }
 
 /** Calls `instead` when the answer is handed over; Koa does so in one `end`. */
-export function replaceEnd(
-  response: ServerResponse,
-  instead: (send: () => void, end: (body: string) => void) => void,
-): void {
+function replaceEnd(response: ServerResponse, instead: (send: () => void, end: (body: string) => void) => void): void {
   const end = response.end.bind(response);
   response.end = (...given: unknown[]) => {
     instead(
