@@ -71,7 +71,7 @@ export function createIdTokens(options: {
   }
 
   async function fetchKeys(url: string, { headers, signal }: { headers: Headers; signal: AbortSignal }) {
-    const what = 'keys of the authorization server';
+    const what = 'key endpoint';
     const answer = await exchange({
       what,
       url,

@@ -98,7 +98,7 @@ async function discoverBy(algorithm: 'oidc' | 'oauth2', issuer: URL, exchange: E
     algorithm,
     [allowInsecureRequests]: true,
     [customFetch]: async (url, { headers }) => {
-      const what = 'metadata of the authorization server';
+      const what = 'discovery endpoint';
       const answer = await exchange({
         what,
         url,
