@@ -4,8 +4,10 @@ export interface Clock {
   now(): number;
   /** Ms from any start: only grows, but may stand still while the machine sleeps. */
   monotonic(): number;
-  /** Calls once; keeps no process alive. @returns cancel */
+  /** Calls once. @returns cancel */
   after(ms: number, callback: () => void): () => void;
+  /** The same, but keeps no process alive. */
+  idle(ms: number, callback: () => void): () => void;
 }
 
 /** setTimeout counts in 32 bits. */
@@ -15,11 +17,18 @@ export const SYSTEM_CLOCK: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(ms, callback) {
-    const timer = setTimeout(callback, Math.min(Math.max(0, ms), LONGEST_TIMER_MS));
-    timer.unref();
+    const timer = start(ms, callback);
+    return () => clearTimeout(timer);
+  },
+  idle(ms, callback) {
+    const timer = start(ms, callback).unref();
     return () => clearTimeout(timer);
   },
 };
+
+function start(ms: number, callback: () => void): NodeJS.Timeout {
+  return setTimeout(callback, Math.min(Math.max(0, ms), LONGEST_TIMER_MS));
+}
 
 export function sleep(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => {

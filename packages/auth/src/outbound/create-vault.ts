@@ -260,11 +260,11 @@ export function createVault(options: VaultOptions): Vault {
     status,
     async signedIn(id, tokens) {
       await signInRecord(await partsOf(id), tokens);
-      accounts.get(id)?.changed();
+      await accounts.get(id)?.look();
     },
     async signedOut(id) {
       const tokens = await signOutRecord(await partsOf(id));
-      accounts.get(id)?.changed();
+      await accounts.get(id)?.look();
       return tokens;
     },
     async refreshNow(id) {

@@ -159,6 +159,11 @@ export class OAuthCredential {
     if (!this.#closed) void this.#row.changed();
   }
 
+  /** Reads the row now. @throws MoltbotError `token_store_unavailable` */
+  async look(): Promise<void> {
+    await this.#row.look();
+  }
+
   /** The same client with other particulars: what failed before may go well now. */
   update(credential: OAuthCredentialEntry): void {
     this.#credential = credential;
@@ -345,7 +350,7 @@ export class OAuthCredential {
     this.#wakeAt = Math.max(this.#held?.due ?? Number.POSITIVE_INFINITY, this.#mayTryAt);
     // A client that signs in by itself is not kept signed in for nobody.
     if (!keepAlive || this.#wakeAt === Number.POSITIVE_INFINITY || (this.#signsInItself && !this.#used)) return;
-    this.#cancelTimer = clock.after(this.#wakeAt - clock.monotonic(), () => this.#wake());
+    this.#cancelTimer = clock.idle(this.#wakeAt - clock.monotonic(), () => this.#wake());
   }
 
   #wake(): void {

@@ -109,18 +109,21 @@ export class SimulatedProcess {
   readonly clock: Clock = {
     now: () => 1_000_000 + this.#simulation.now + this.#clockOffset,
     monotonic: () => this.#simulation.now,
-    after: (ms, callback) => {
-      const cancel = this.#simulation.schedule(ms, () => {
-        this.#cancels.delete(cancel);
-        if (this.#alive) callback();
-      });
-      this.#cancels.add(cancel);
-      return () => {
-        this.#cancels.delete(cancel);
-        cancel();
-      };
-    },
+    after: (ms, callback) => this.#start(ms, callback),
+    idle: (ms, callback) => this.#start(ms, callback),
   };
+
+  #start(ms: number, callback: () => void): () => void {
+    const cancel = this.#simulation.schedule(ms, () => {
+      this.#cancels.delete(cancel);
+      if (this.#alive) callback();
+    });
+    this.#cancels.add(cancel);
+    return () => {
+      this.#cancels.delete(cancel);
+      cancel();
+    };
+  }
 
   /** What is done elsewhere is done even if this process does not live to hear of it. */
   async ask<Answer>(before: number, act: () => Answer, after: number): Promise<Answer> {
