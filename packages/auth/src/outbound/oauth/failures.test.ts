@@ -1,68 +1,18 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { inspect } from 'node:util';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { Secret } from '@moltbot/contracts';
-import { httpAnswer, type RawServer, startRawServer } from '../../testing/raw-server.js';
-import { OAuthError } from '../oauth-error.js';
-import { createOAuthClient, type OAuthClientOptions } from './create-oauth-client.js';
+import { httpAnswer } from '../../testing/raw-server.js';
+import type { OAuthClientOptions } from './create-oauth-client.js';
+import { answering, CANARIES, clientAt, failureOf, JSON_TYPE, start, stopServers } from './__fixtures__/raw-host.js';
 
-const CANARIES = {
-  refreshToken: 'canary-refresh-token-1234567890',
-  clientSecret: 'canary:client/secret+1234567890',
-};
-const JSON_TYPE = { 'content-type': 'application/json' };
-
-let servers: RawServer[] = [];
-afterEach(async () => {
-  await Promise.all(servers.map((server) => server.stop()));
-  servers = [];
-});
-
-async function start(answer: (socket: Socket, head: string) => void): Promise<RawServer> {
-  const server = await startRawServer(answer);
-  servers.push(server);
-  return server;
-}
-
-const answering = (status: number, headers: Record<string, string>, body: string) =>
-  start((socket) => socket.end(httpAnswer(status, headers, body)));
-
-function clientAt(url: string, changes: Partial<OAuthClientOptions> = {}) {
-  return createOAuthClient({
-    clientId: 'app',
-    scopes: ['model:read'],
-    endpoints: { token_endpoint: `${url}/token`, authorize_params: {}, required_scopes: [] },
-    clientSecret: new Secret(CANARIES.clientSecret),
-    fetch,
-    timeoutMs: 5_000,
-    ...changes,
-  });
-}
+afterEach(stopServers);
 
 const refresh = (url: string, changes?: Partial<OAuthClientOptions>, signal?: AbortSignal) =>
   clientAt(url, changes).refresh({
     refreshToken: new Secret(CANARIES.refreshToken),
     ...(signal === undefined ? {} : { signal }),
   });
-
-async function failureOf(promise: Promise<unknown>): Promise<OAuthError> {
-  const error = await promise.then(
-    () => undefined,
-    (found: unknown) => found,
-  );
-  expect(error).toBeInstanceOf(OAuthError);
-  const shown = [
-    inspect(error, { depth: 20, showHidden: true }),
-    JSON.stringify(error),
-    String((error as Error).stack),
-  ].join('\n');
-  for (const canary of Object.values(CANARIES)) {
-    expect(shown).not.toContain(canary);
-    expect(shown).not.toContain(encodeURIComponent(canary));
-    expect(shown).not.toContain(Buffer.from(canary).toString('base64').slice(0, 20));
-  }
-  return error as OAuthError;
-}
 
 describe('a token host that can’t be reached', () => {
   it('surely got nothing where the connection is refused', async () => {
@@ -282,151 +232,5 @@ describe('a server that says no', () => {
     const server = await answering(503, { 'retry-after': '0' }, '');
     await failureOf(refresh(server.url));
     expect(server.received).toHaveLength(1);
-  });
-});
-
-describe('discovery', () => {
-  const issuerClient = (url: string, changes?: Partial<OAuthClientOptions>) =>
-    clientAt(url, { endpoints: { issuer: url, authorize_params: {}, required_scopes: [] }, ...changes });
-  const begin = (client: ReturnType<typeof issuerClient>, signal?: AbortSignal) =>
-    client.beginAuthorization({
-      redirectUri: 'http://127.0.0.1/callback',
-      ...(signal === undefined ? {} : { signal }),
-    });
-
-  it('is asked once by many at the same moment, kept, and asked again where it had failed', async () => {
-    const answers = [httpAnswer(500, {}, '')];
-    const server = await start((socket) => {
-      const issuer = server.url;
-      const metadata = { issuer, authorization_endpoint: `${issuer}/auth`, token_endpoint: `${issuer}/token` };
-      socket.end(answers.shift() ?? httpAnswer(200, JSON_TYPE, JSON.stringify(metadata)));
-    });
-    const client = issuerClient(server.url);
-    const first = await Promise.all(Array.from({ length: 5 }, () => failureOf(begin(client))));
-    for (const error of first) expect(error).toMatchObject({ failure: 'unavailable', maybeApplied: false });
-    expect(server.received).toHaveLength(1);
-    await Promise.all(Array.from({ length: 5 }, () => begin(client)));
-    await begin(client);
-    expect(server.received).toHaveLength(2);
-  });
-
-  it('lasts an hour, and longer where it fails then', async () => {
-    let up = true;
-    let now = Date.now();
-    const server = await start((socket) => {
-      const metadata = { issuer: server.url, authorization_endpoint: `${server.url}/auth` };
-      socket.end(up ? httpAnswer(200, JSON_TYPE, JSON.stringify(metadata)) : httpAnswer(503, {}, ''));
-    });
-    const client = issuerClient(server.url, { clock: { now: () => now } });
-    await begin(client);
-    now += 3_500_000;
-    await begin(client);
-    expect(server.received).toHaveLength(1);
-    now += 200_000;
-    up = false;
-    await expect(begin(client)).resolves.toMatchObject({ url: expect.stringContaining('/auth?') });
-    expect(server.received).toHaveLength(2);
-  });
-
-  it('finds a server that knows RFC 8414 only', async () => {
-    const server = await start((socket, head) => {
-      const isIt = head.startsWith('GET /.well-known/oauth-authorization-server/tenant ');
-      const issuer = `${server.url}/tenant`;
-      const metadata = JSON.stringify({ issuer, authorization_endpoint: `${issuer}/auth` });
-      socket.end(isIt ? httpAnswer(200, JSON_TYPE, metadata) : httpAnswer(404, {}, 'Not found'));
-    });
-    await expect(begin(issuerClient(`${server.url}/tenant`))).resolves.toMatchObject({
-      redirectUri: expect.any(String),
-    });
-  });
-
-  it.each([
-    ['speaks for another issuer', () => ({ issuer: 'https://other.example.com' })],
-    ['has no issuer', () => ({})],
-    ['names an endpoint without TLS', (url: string) => ({ issuer: url, token_endpoint: 'http://10.0.0.1/token' })],
-    [
-      'names an endpoint that is no URL',
-      (url: string) => ({ issuer: url, authorization_endpoint: 'javascript:alert(1)' }),
-    ],
-  ])('is refused where it %s', async (_name, metadata) => {
-    const server = await start((socket) =>
-      socket.end(httpAnswer(200, JSON_TYPE, JSON.stringify(metadata(server.url)))),
-    );
-    expect(await failureOf(begin(issuerClient(server.url)))).toMatchObject({
-      failure: 'bad-answer',
-      maybeApplied: false,
-    });
-  });
-
-  it('is no reason to wait for whoever gives up', async () => {
-    const server = await start(() => undefined);
-    const client = issuerClient(server.url, { timeoutMs: 3_000 });
-    const signal = AbortSignal.timeout(30);
-    expect(await failureOf(begin(client, signal))).toMatchObject({ failure: 'timeout', cause: signal.reason });
-  });
-
-  it('and tokens go over TLS, or stay on this machine', async () => {
-    for (const endpoints of [{ issuer: 'http://auth.example.com' }, { token_endpoint: 'http://10.1.2.3/token' }]) {
-      const client = clientAt('', { endpoints: { ...endpoints, authorize_params: {}, required_scopes: [] } });
-      const refused = await failureOf(client.refresh({ refreshToken: new Secret(CANARIES.refreshToken) }));
-      expect(refused).toMatchObject({ failure: 'misconfigured', maybeApplied: false });
-      expect(refused.message).toContain(Object.keys(endpoints)[0]);
-    }
-  });
-});
-
-describe('a device that is asked about', () => {
-  const device = {
-    deviceCode: new Secret(CANARIES.refreshToken),
-    userCode: 'ABCD',
-    verificationUri: 'https://x.example.com/',
-    verificationUriComplete: undefined,
-    intervalMs: 1_000,
-  };
-
-  async function poll(answers: string[], expiresAfterMs = 600_000) {
-    let now = 0;
-    const slept: number[] = [];
-    const server = await start((socket) => socket.end(answers.shift() ?? ''));
-    const client = clientAt(server.url, {
-      clock: { now: () => now },
-      sleep: (ms) => {
-        slept.push(ms);
-        now += ms;
-        return Promise.resolve();
-      },
-    });
-    const promise = client.finishDevice({ device: { ...device, expiresAt: expiresAfterMs } });
-    return { promise, slept };
-  }
-  const error = (code: string) => httpAnswer(400, JSON_TYPE, JSON.stringify({ error: code }));
-  const tokens = httpAnswer(200, JSON_TYPE, '{"access_token":"a","token_type":"Bearer"}');
-
-  it('is asked more slowly after slow_down and after a failure that passes', async () => {
-    const { promise, slept } = await poll([
-      error('authorization_pending'),
-      error('slow_down'),
-      httpAnswer(503, { 'retry-after': '30' }, ''),
-      error('authorization_pending'),
-      tokens,
-    ]);
-    await expect(promise).resolves.toMatchObject({ expiresAt: undefined, scopes: ['model:read'] });
-    expect(slept).toEqual([1_000, 1_000, 6_000, 30_000, 30_000]);
-  });
-
-  it('is given up after five failures in a row, and when its time is over', async () => {
-    const failing = await poll(Array.from({ length: 9 }, () => httpAnswer(503, {}, '')));
-    expect(await failureOf(failing.promise)).toMatchObject({ failure: 'unavailable' });
-    expect(failing.slept).toHaveLength(5);
-    const late = await poll(
-      Array.from({ length: 9 }, () => error('authorization_pending')),
-      3_500,
-    );
-    expect(await failureOf(late.promise)).toMatchObject({
-      failure: 'refused',
-      code: 'expired_token',
-      maybeApplied: false,
-    });
-    expect(late.slept).toHaveLength(4);
   });
 });
