@@ -1,5 +1,5 @@
 import { hashApiKey, type Identity } from '@moltbot/auth';
-import { MoltbotError } from '@moltbot/contracts';
+import { hasScope, MoltbotError } from '@moltbot/contracts';
 import type { IncomingHttpHeaders } from 'node:http';
 import { z } from 'zod';
 import { type CookieSealer, SealedCookie } from './sealed-cookie.js';
@@ -126,6 +126,6 @@ function endOf({ startedAt, usedAt }: Payload): number {
 }
 
 function requireAdmin(identity: Identity): Identity {
-  if (identity.scopes.includes('admin')) return identity;
+  if (hasScope(identity.scopes, 'admin')) return identity;
   throw new MoltbotError('permission_denied', `${identity.name} lacks the scope \`admin\`.`);
 }

@@ -8,10 +8,14 @@ export type DeviceSignIn =
   | { readonly state: 'done'; readonly id: string }
   | { readonly state: 'failed'; readonly id: string; readonly problem: SignInProblem };
 
+/** Lends the OAuth client of a credential. */
+export type UseClient = <Result>(use: (client: OAuthClient) => Promise<Result>) => Promise<Result>;
+
 interface Entry {
   readonly id: string;
   readonly abort: AbortController;
-  view: DeviceSignIn;
+  /** `undefined`: its code is not there yet. */
+  view: DeviceSignIn | undefined;
   /** Forgotten after that. Unix ms. */
   endsAt: number;
 }
@@ -40,10 +44,10 @@ export class DeviceSignIns {
    */
   async begin(options: {
     readonly id: string;
-    readonly client: OAuthClient;
+    readonly withClient: UseClient;
     readonly accept: (tokens: TokenSet) => Promise<void>;
   }): Promise<string> {
-    const { id, client, accept } = options;
+    const { id, withClient, accept } = options;
     this.#forgetOld();
     for (const [reference, entry] of this.#entries) if (entry.id === id) this.#remove(reference, entry);
     if (this.#entries.size >= this.#limit) throw new SignInProblem('too-many');
@@ -51,13 +55,21 @@ export class DeviceSignIns {
     const reference = randomBytes(16).toString('base64url');
     // Its place is taken before anything is awaited, so that many at once find the limit too.
     const now = this.#clock();
-    const entry: Entry = { id, abort, view: { state: 'done', id }, endsAt: now + LONGEST_MS };
+    const entry: Entry = { id, abort, view: undefined, endsAt: now + LONGEST_MS };
     this.#entries.set(reference, entry);
-    try {
+    const shown = Promise.withResolvers<DeviceAuthorization>();
+    // One client for both steps: what it knows of its server it has to ask for once.
+    const done = withClient(async (client) => {
       const device = await client.beginDevice({ signal: abort.signal });
-      entry.view = { state: 'waiting', id, device };
+      shown.resolve(device);
+      return client.finishDevice({ device, signal: abort.signal });
+    }).then(accept);
+    void this.#wait(entry, done);
+    done.catch((error: unknown) => shown.reject(error));
+    try {
+      const device = await shown.promise;
+      entry.view ??= { state: 'waiting', id, device };
       entry.endsAt = Math.min(device.expiresAt, now + LONGEST_MS) + REMEMBERED_MS;
-      void this.#wait({ entry, client, device, accept });
       return reference;
     } catch (error) {
       this.#entries.delete(reference);
@@ -69,7 +81,7 @@ export class DeviceSignIns {
   of(reference: string): DeviceSignIn {
     this.#forgetOld();
     const entry = this.#entries.get(reference);
-    if (entry === undefined) throw new SignInProblem('device-gone');
+    if (entry?.view === undefined) throw new SignInProblem('device-gone');
     return entry.view;
   }
 
@@ -77,18 +89,12 @@ export class DeviceSignIns {
     for (const [reference, entry] of this.#entries) this.#remove(reference, entry);
   }
 
-  async #wait(options: {
-    readonly entry: Entry;
-    readonly client: OAuthClient;
-    readonly device: DeviceAuthorization;
-    readonly accept: (tokens: TokenSet) => Promise<void>;
-  }): Promise<void> {
-    const { entry, client, device, accept } = options;
+  async #wait(entry: Entry, done: Promise<void>): Promise<void> {
     const { id, abort } = entry;
     const timer = setTimeout(() => abort.abort(), LONGEST_MS);
     timer.unref();
     try {
-      await accept(await client.finishDevice({ device, signal: abort.signal }));
+      await done;
       entry.view = { state: 'done', id };
     } catch (error) {
       entry.view = { state: 'failed', id, problem: toSignInProblem(error) };

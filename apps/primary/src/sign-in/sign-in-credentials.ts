@@ -22,13 +22,14 @@ export interface SignInCredentials {
   /** `providers.NAME.oauth.redirect_uri` */
   redirectUriOf(provider: string): string | undefined;
   status(): Promise<readonly SignInStatus[]>;
-  /** @throws MoltbotError, OAuthError `misconfigured` */
-  oauthClient(id: string): OAuthClient | Promise<OAuthClient>;
+  /** Uses the OAuth client of an entry. @throws MoltbotError `credential_missing`, `config_invalid`; what `use` throws */
+  withClient<Result>(id: string, use: (client: OAuthClient) => Promise<Result>): Promise<Result>;
+  /** @throws MoltbotError `sign_in_failed` (another account than auth.json demands), `token_store_unavailable`, `secret_key_unavailable` */
   signedIn(id: string, tokens: TokenSet): Promise<void>;
   /** Forgets the tokens. @returns those that were there */
   signedOut(id: string): Promise<TokenSet | undefined>;
-  /** Gets a new token now: the way of clients that sign in by themselves. */
-  refreshNow(id: string): Promise<unknown>;
+  /** Gets a new token now: the way of clients that sign in by themselves. @throws MoltbotError where the server could not be asked */
+  refreshNow(id: string): Promise<'refreshed' | 'failed' | 'not-possible'>;
 }
 
 export interface OAuthAccount {
@@ -47,8 +48,8 @@ export function oauthAccount(credentials: SignInCredentials, id: string): OAuthA
 }
 
 /**
- * Keeps what a sign-in brought, if it is the account that auth.json demands.
- * @throws SignInProblem `changed-entry`, `wrong-account`, `no-account`; MoltbotError of the token store
+ * Keeps what a sign-in brought, if auth.json still has that client.
+ * @throws SignInProblem `changed-entry`; MoltbotError of `signedIn`
  */
 export async function acceptTokens(options: {
   readonly credentials: SignInCredentials;
@@ -61,15 +62,6 @@ export async function acceptTokens(options: {
   const { entry } = oauthAccount(credentials, id);
   if (entry.client_id !== clientId) {
     throw new SignInProblem('changed-entry', (texts) => texts.errors['changed-entry'](id));
-  }
-  const { account: expected } = entry;
-  if (expected !== undefined) {
-    const { subject, email } = tokens.account ?? {};
-    const got = email ?? subject;
-    if (got === undefined) throw new SignInProblem('no-account', (texts) => texts.errors['no-account'](expected));
-    if (subject !== expected && email?.toLowerCase() !== expected.toLowerCase()) {
-      throw new SignInProblem('wrong-account', (texts) => texts.errors['wrong-account'](expected, got));
-    }
   }
   await credentials.signedIn(id, tokens);
 }

@@ -1,6 +1,6 @@
 import type { StoredCredential } from '@moltbot/config';
 import { acceptTokens, oauthAccount, type SignInCredentials, type SignInStatus } from './sign-in-credentials.js';
-import { DeviceSignIns } from './device-sign-ins.js';
+import { DeviceSignIns, type UseClient } from './device-sign-ins.js';
 import { isSameState, PENDING_COOKIE, PENDING_S, toPendingAuthorization, UsedStates } from './pending-sign-in.js';
 import { redirectUriFor } from './redirect-uri.js';
 import { SignInProblem } from './sign-in-problem.js';
@@ -52,22 +52,21 @@ export class SignInFlow {
     const { provider, entry } = oauthAccount(this.#credentials, id);
     const { client_id: clientId, grant = 'authorization_code' } = entry;
     if (grant === 'client_credentials') {
-      await this.#credentials.refreshNow(id);
+      if ((await this.#credentials.refreshNow(id)) !== 'refreshed') throw new SignInProblem('client-refused');
       this.#onEvent({ type: 'signed-in', id });
       return { next: 'done' };
     }
     if (grant === 'device_code') {
-      const client = await this.#credentials.oauthClient(id);
       const accept = async (tokens: Parameters<SignInCredentials['signedIn']>[1]): Promise<void> => {
         await acceptTokens({ credentials: this.#credentials, id, clientId, tokens });
         this.#onEvent({ type: 'signed-in', id });
       };
-      return { next: 'device', reference: await this.devices.begin({ id, client, accept }) };
+      const withClient: UseClient = (use) => this.#credentials.withClient(id, use);
+      return { next: 'device', reference: await this.devices.begin({ id, withClient, accept }) };
     }
     const configured = this.#credentials.redirectUriOf(provider);
     const redirectUri = redirectUriFor({ host, configured, provider, credentialId: id });
-    const client = await this.#credentials.oauthClient(id);
-    const pending = await client.beginAuthorization({ redirectUri });
+    const pending = await this.#credentials.withClient(id, (client) => client.beginAuthorization({ redirectUri }));
     const { state, codeVerifier, nonce } = pending;
     const endsAt = this.#clock() + PENDING_S * 1_000;
     const value = { credentialId: id, clientId, redirectUri, state, codeVerifier, nonce, endsAt };
@@ -98,11 +97,10 @@ export class SignInFlow {
     if (oauthAccount(this.#credentials, id).entry.client_id !== clientId) {
       throw new SignInProblem('changed-entry', (texts) => texts.errors['changed-entry'](id));
     }
-    const client = await this.#credentials.oauthClient(id);
-    const tokens = await client.finishAuthorization({
-      pending: toPendingAuthorization(pending),
-      callbackUrl: redirectUri + query,
-    });
+    const callbackUrl = redirectUri + query;
+    const tokens = await this.#credentials.withClient(id, (client) =>
+      client.finishAuthorization({ pending: toPendingAuthorization(pending), callbackUrl }),
+    );
     await acceptTokens({ credentials: this.#credentials, id, clientId, tokens });
     this.#onEvent({ type: 'signed-in', id });
     return id;
@@ -115,10 +113,11 @@ export class SignInFlow {
     this.#onEvent({ type: 'signed-out', id });
     if (tokens === undefined) return;
     try {
-      const client = await this.#credentials.oauthClient(id);
       const { refreshToken, accessToken } = tokens;
-      if (refreshToken !== undefined) await client.revoke({ token: refreshToken, kind: 'refresh_token' });
-      await client.revoke({ token: accessToken, kind: 'access_token' });
+      await this.#credentials.withClient(id, async (client) => {
+        if (refreshToken !== undefined) await client.revoke({ token: refreshToken, kind: 'refresh_token' });
+        await client.revoke({ token: accessToken, kind: 'access_token' });
+      });
     } catch (error) {
       this.#onEvent({ type: 'revocation-failed', id, error });
     }

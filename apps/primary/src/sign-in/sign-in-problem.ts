@@ -21,7 +21,6 @@ const PROBLEMS: Readonly<Record<ProblemReason, ProblemRow>> = {
   'no-code': { status: 400, code: 'sign_in_failed', step: 'again' },
   'wrong-issuer': { status: 400, code: 'sign_in_failed', step: 'doctor' },
   'wrong-account': { status: 400, code: 'sign_in_failed', step: 'account' },
-  'no-account': { status: 400, code: 'sign_in_failed', step: 'configure' },
   'provider-refused': { status: 400, code: 'sign_in_failed', step: 'configure' },
   unreachable: { status: 502, code: 'sign_in_failed', step: 'doctor' },
   timeout: { status: 504, code: 'sign_in_failed', step: 'doctor' },
@@ -36,6 +35,7 @@ const PROBLEMS: Readonly<Record<ProblemReason, ProblemRow>> = {
   'changed-entry': { status: 409, code: 'sign_in_failed', step: 'again' },
   'foreign-page': { status: 403, code: 'forbidden_origin', step: 'reload' },
   'device-gone': { status: 404, code: 'sign_in_failed', step: 'again' },
+  'client-refused': { status: 400, code: 'sign_in_failed', step: 'doctor' },
   'device-expired': { status: 400, code: 'sign_in_failed', step: 'again' },
   'not-admin': { status: 403, code: 'permission_denied', step: 'key' },
   'too-many': { status: 503, code: 'overloaded', step: 'wait' },
@@ -90,6 +90,8 @@ function fromOwnError(error: MoltbotError): SignInProblem {
       return new SignInProblem('foreign-page', undefined, { cause: error });
     case 'permission_denied':
       return new SignInProblem('not-admin', undefined, { cause: error });
+    case 'sign_in_failed':
+      return new SignInProblem('wrong-account', undefined, options);
     case 'internal_error':
       return new SignInProblem('other', undefined, { cause: error });
     default:

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { OAuthError } from '@moltbot/auth';
+import { generateApiKey, hashApiKey, OAuthError } from '@moltbot/auth';
 import { Secret } from '@moltbot/contracts';
 import { Browser, type BrowserPage, refreshOf } from '../../test/browser.js';
 import {
@@ -179,20 +179,7 @@ describe('a browser that comes back', () => {
     await beginSignIn(browser);
     const page = await comeBack(browser);
     expectProblem(page, { status: 400, reason: 'wrong-account' });
-    expect(page.text).toContain('Signed in as person-1@example.com, but auth.json demands boss@example.com');
-  });
-
-  it('keeps none where an account is demanded and the provider says none, and takes it by subject or email', async () => {
-    const nobody = { finishAuthorization: () => Promise.resolve(tokens({ account: undefined })) };
-    let browser = await start({ entries: { anthropic: { account: 'person-1' } }, client: nobody });
-    await beginSignIn(browser);
-    expectProblem(await comeBack(browser), { status: 400, reason: 'no-account' });
-    for (const account of ['person-1', 'Person-1@Example.com']) {
-      await server.stop();
-      browser = await start({ entries: { anthropic: { account } } });
-      await beginSignIn(browser);
-      expect((await comeBack(browser)).text).toContain('Signed in: anthropic.');
-    }
+    expect(page.text).toContain('wants boss@example.com, but person-1@example.com signed in');
   });
 
   it('keeps none where auth.json was changed meanwhile', async () => {
@@ -374,6 +361,23 @@ describe('sessions', () => {
     expect(await status()).toBe(401);
   });
 
+  it('are known by the hash of the key, as it is looked up at each use', async () => {
+    const browser = await start({ mode: 'api_key' });
+    const { key } = generateApiKey();
+    const presented = key.reveal();
+    server.keys.set(presented, identity('phone', ['admin']));
+    const hash = hashApiKey(presented);
+    const opened = await browser.open(`${server.url}/auth/session`, {
+      form: { key: presented },
+      from: `${server.url}/auth`,
+    });
+    expect(opened.status).toBe(401);
+    server.byHash.set(hash, identity('phone', ['admin']));
+    expect((await browser.open(`${server.url}/auth`)).text).toContain('You are here as phone.');
+    server.byHash.set(hash, identity('another', ['admin']));
+    expect((await browser.open(`${server.url}/auth`)).status).toBe(401);
+  });
+
   it('end when asked to, and are not taken from another server', async () => {
     const browser = await start({ mode: 'api_key' });
     const page = await openSession(browser);
@@ -483,6 +487,12 @@ describe('a client that signs in by itself', () => {
     const page = await beginSignIn(browser);
     expect(page.text).toContain('Signed in: anthropic.');
     expect(server.calls).toEqual(['refresh anthropic']);
+  });
+
+  it('that gets no token is told so', async () => {
+    const entries = { anthropic: { grant: 'client_credentials' as const } };
+    const browser = await start({ entries, refreshed: 'failed' });
+    expectProblem(await beginSignIn(browser), { status: 400, reason: 'client-refused' });
   });
 });
 

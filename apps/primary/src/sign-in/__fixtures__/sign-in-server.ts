@@ -19,6 +19,7 @@ export interface SignInServerOptions {
   readonly entries?: Readonly<Record<string, Partial<OAuthEntry> | 'api_key'>>;
   readonly redirectUri?: string;
   readonly client?: Partial<OAuthClient>;
+  readonly refreshed?: 'refreshed' | 'failed';
 }
 
 /** The routes on a real port, over credentials in memory. */
@@ -29,6 +30,7 @@ export async function startSignInServer(options: SignInServerOptions = {}) {
   const stored = new Map<string, TokenSet>();
   const problems: SignInProblem[] = [];
   const calls: string[] = [];
+  const byHash = new Map<string, Identity>();
   const keys = new Map<string, Identity>([[ADMIN_KEY, identity('laptop', ['admin'])]]);
   const entries: { list: readonly StoredCredential[] } = {
     list: Object.entries(options.entries ?? { anthropic: {} }).map(([id, entry]) => toStored(id, entry)),
@@ -53,6 +55,7 @@ export async function startSignInServer(options: SignInServerOptions = {}) {
       calls.push(`revoke ${kind}`);
       return true;
     },
+    introspect: () => Promise.reject(new Error('not expected')),
     ...options.client,
   };
   const credentials: SignInCredentials = {
@@ -68,8 +71,13 @@ export async function startSignInServer(options: SignInServerOptions = {}) {
         expiresAt,
         scopes,
       })),
-    oauthClient: () => client,
+    withClient: (_id, use) => use(client),
     async signedIn(id, tokens) {
+      const entry = entries.list.find((entry) => entry.id === id)?.entry;
+      const expected = entry?.type === 'oauth' ? entry.account : undefined;
+      if (expected !== undefined && tokens.account?.email !== expected) {
+        throw new MoltbotError('sign_in_failed', `wants ${expected}, but ${tokens.account?.email} signed in`);
+      }
       stored.set(id, tokens);
     },
     async signedOut(id) {
@@ -79,6 +87,7 @@ export async function startSignInServer(options: SignInServerOptions = {}) {
     },
     async refreshNow(id) {
       calls.push(`refresh ${id}`);
+      return options.refreshed ?? 'refreshed';
     },
   };
   const identify = (presented: string): Identity => {
@@ -88,15 +97,14 @@ export async function startSignInServer(options: SignInServerOptions = {}) {
   };
   const access = createAccess({
     mode,
-    scope: 'chat',
-    verifier: { verify: (presented) => identify(presented ?? ''), invalidate: () => undefined },
+    verifier: { verify: (presented) => identify(presented ?? '') },
     allowedHosts: () => ['moltbot.example'],
   });
   const sessions = new AdminSessions({
     access,
     sealer: () => sealer,
     identify,
-    recall: () => Promise.resolve(undefined),
+    recall: async (hash) => byHash.get(hash),
     clock: () => now.ms,
   });
   const flow = new SignInFlow({ credentials, clock: () => now.ms });
@@ -119,6 +127,7 @@ export async function startSignInServer(options: SignInServerOptions = {}) {
     problems,
     calls,
     keys,
+    byHash,
     entries,
     sessions,
     sealer,
