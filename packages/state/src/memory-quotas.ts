@@ -1,4 +1,5 @@
 import {
+  countable,
   PARALLEL_RETRY_MS,
   type QuotaAnswer,
   type QuotaAsk,
@@ -28,8 +29,6 @@ interface Account {
   usedAt: number;
 }
 
-/** More tokens than any model writes; keeps sums exact. */
-const MOST_TOKENS = 1e12;
 const SWEEP_MS = WINDOW_BUCKETS * BUCKET_MS;
 
 export function createMemoryQuotas(options: MemoryQuotasOptions = {}): MemoryQuotas {
@@ -163,9 +162,4 @@ function levelOf(window: SlidingWindow | undefined, limit: number | undefined, n
   if (window === undefined || limit === undefined) return undefined;
   const used = window.sum(Math.floor(now / BUCKET_MS));
   return { limit, remaining: Math.max(0, limit - used), resetMs: Math.ceil(window.msUntilEmpty(now)) };
-}
-
-/** Providers report half tokens, and what is no number. */
-function countable(tokens: number): number {
-  return tokens > 0 ? Math.min(Math.ceil(tokens), MOST_TOKENS) : 0;
 }

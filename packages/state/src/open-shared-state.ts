@@ -10,10 +10,16 @@ export interface OpenSharedStateOptions extends Pick<RedisStateOptions, 'prefix'
 }
 
 /** The shared state that the settings ask for. Never waits for a server: it connects by itself. */
-export function openSharedState({ url, queueUrl = '', ...options }: OpenSharedStateOptions): SharedState {
-  const chosen = url === 'auto' ? (isRedis(queueUrl) ? queueUrl : 'memory') : url;
+export function openSharedState({ url, queueUrl, ...options }: OpenSharedStateOptions): SharedState {
+  const chosen = chosenStore(url, queueUrl);
   if (chosen === 'memory') return createMemoryState();
   return createRedisState({ ...options, url: chosen });
+}
+
+/** `memory`, or the URL of a Redis. */
+export function chosenStore(url: string, queueUrl = ''): string {
+  if (url !== 'auto') return url;
+  return isRedis(queueUrl) ? queueUrl : 'memory';
 }
 
 function isRedis(url: string): boolean {

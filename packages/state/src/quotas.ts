@@ -51,3 +51,11 @@ export interface QuotaLevel {
 
 /** When a caller that has too much under way may ask again: nobody knows when an answer ends. */
 export const PARALLEL_RETRY_MS = 1_000;
+
+/** More tokens than any model writes; keeps sums exact. */
+const MOST_TOKENS = 1e12;
+
+/** Providers report half tokens, and what is no number. */
+export function countable(tokens: number): number {
+  return tokens > 0 ? Math.min(Math.ceil(tokens), MOST_TOKENS) : 0;
+}
