@@ -296,7 +296,7 @@ export type ErrorCode = keyof typeof ERRORS;
 export interface AttemptSummary {
   /** `provider:model` */
   readonly target: string;
-  /** A `FailureKind` of `providers/failure`, or `ok`. */
+  /** A `FailureKind` of `providers/failure`, `ok`, or the code of the error for which nothing was sent (`credential_expired`). */
   readonly outcome: string;
   /** The upstream's HTTP status, where one came. */
   readonly status?: number;

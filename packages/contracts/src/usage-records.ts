@@ -11,7 +11,7 @@ export interface AttemptRecord {
   readonly model: string;
   /** Name of the credential in auth.json (`openai`, `openai:team-b`), or `none`. Never the secret. */
   readonly credential: string;
-  /** `ok`, or a FailureKind. */
+  /** `ok`, a FailureKind, or the code of the error for which nothing was sent (`credential_expired`). */
   readonly outcome: string;
   readonly status?: number | undefined;
   readonly durationMs: number;

@@ -24,6 +24,7 @@ export type { PostOptions, UpstreamClient, UpstreamResponse } from './http/upstr
 export { connectionKey, createProviderClient, type ProviderClientOptions } from './http/provider-client.js';
 export { createUpstreamClient, type UpstreamClientOptions } from './http/upstream-client.js';
 export { listProviderModels, type ListProviderModelsOptions } from './list-provider-models.js';
+export type { CredentialHealthEntry } from './router/credential-health.js';
 export { FAILURE_TABLE, failureTableMarkdown, type FailureRow } from './router/classify.js';
 export type { EmbedCall, EngineCall, FailoverEngine } from './router/engine.js';
 export {

@@ -1,4 +1,4 @@
-import type { AttemptRecord, AttemptSummary, Usage } from '@moltbot/contracts';
+import type { AttemptRecord, AttemptSummary, ErrorCode, Usage } from '@moltbot/contracts';
 import type { Model } from '../target.js';
 import type { Payer } from './credential-health.js';
 import type { EngineParts } from './engine-parts.js';
@@ -28,6 +28,7 @@ export class AttemptLog {
   readonly #options: AttemptLogOptions;
   readonly #index: number;
   #ended = false;
+  #unsentMs: number | undefined;
 
   constructor(options: AttemptLogOptions) {
     this.#options = options;
@@ -55,7 +56,7 @@ export class AttemptLog {
     if (this.#ended) return;
     this.#ended = true;
     const { parts, requestId } = this.#options;
-    const durationMs = Math.round(this.sinceStartMs);
+    const durationMs = Math.round(this.#unsentMs ?? this.sinceStartMs);
     this.#summarise(outcome, durationMs);
     parts.observer.attempt?.({
       requestId,
@@ -72,6 +73,12 @@ export class AttemptLog {
       costMicros: costMicros(usage, this.model.price),
       role: this.role,
     });
+  }
+
+  /** Nothing was sent, after a wait of so long. @param code of the error for which nothing could be sent */
+  endUnsent(code: ErrorCode, waitedMs: number): void {
+    this.#unsentMs = waitedMs;
+    this.end(code);
   }
 
   /** Nothing was sent after all. */

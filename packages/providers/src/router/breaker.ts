@@ -44,12 +44,17 @@ interface Target {
   /** A probe of this process runs until then at most. */
   probeUntil: number;
   probeFence: number;
+  probeRenewal: NodeJS.Timeout | undefined;
   /** Runs while the others are asked what they know, when this process meets the target for the first time. */
   learning: Promise<unknown> | undefined;
 }
 
 const MAX_TARGETS = 2_000;
-const PROBE_LEASE_MS = 60_000;
+/** Renewed while the probe is under way, so that the one of a process that was killed is soon replaced. */
+const PROBE_LEASE_MS = 20_000;
+const PROBE_RENEWAL_MS = 6_000;
+/** A probe that takes longer than any answer is lost, and the next one may run beside it. */
+const LONGEST_PROBE_MS = 3_600_000;
 /** A process that never reports leaves an open record behind; after this it is forgotten. */
 const RECORD_KEPT_MS = 600_000;
 const PROBE_JITTER = 0.1;
@@ -82,6 +87,7 @@ export class Breaker {
 
   close(): void {
     this.#mirror.close();
+    for (const target of this.#targets.values()) clearInterval(target.probeRenewal);
   }
 
   /** The leave of a healthy target; `undefined` where the circuit is not closed, or not known yet. */
@@ -112,6 +118,7 @@ export class Breaker {
       return this.admit(model, scope);
     }
     target.probeFence = lease.fence;
+    this.#keepProbe(target, lease);
     observer.deadTargetCall?.({ target: target.name });
     observer.breaker?.({ target: target.name, state: 'half-open' });
     return { target, generation, probe: lease };
@@ -164,6 +171,7 @@ export class Breaker {
     if (probe !== undefined) {
       this.#release(probe);
       if (target.probeFence !== probe.fence) return false;
+      clearInterval(target.probeRenewal);
       target.probeUntil = 0;
       target.probeFence = -1;
     }
@@ -220,7 +228,25 @@ export class Breaker {
     }
   }
 
+  /** An answer may take longer than the lease: it is renewed until the probe has ended. */
+  #keepProbe(target: Target, lease: Lease): void {
+    const { clock, state } = this.#options;
+    const until = clock() + LONGEST_PROBE_MS;
+    clearInterval(target.probeRenewal);
+    const renewal = setInterval(() => {
+      const now = clock();
+      if (target.probeFence !== lease.fence || now >= until) clearInterval(renewal);
+      else {
+        target.probeUntil = now + PROBE_LEASE_MS;
+        // Where it is lost another process probes already; the word of this one still counts.
+        if (lease.key !== '') state.renewLease(lease, PROBE_LEASE_MS).catch(() => undefined);
+      }
+    }, PROBE_RENEWAL_MS).unref();
+    target.probeRenewal = renewal;
+  }
+
   #release(lease: Lease): void {
+    if (lease.key === '') return;
     this.#options.state.releaseLease(lease).catch(() => undefined);
   }
 
@@ -255,6 +281,7 @@ export class Breaker {
       pass: undefined,
       probeUntil: 0,
       probeFence: -1,
+      probeRenewal: undefined,
       learning: undefined,
     };
     this.#targets.set(key, target);

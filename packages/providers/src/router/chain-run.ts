@@ -4,7 +4,7 @@ import { AttemptLog } from './attempt-log.js';
 import { RequestBudget } from './budget.js';
 import type { Payer } from './credential-health.js';
 import type { EngineParts } from './engine-parts.js';
-import { type Fault, finalError, kindOfFault } from './fault.js';
+import { type Fault, finalError, reasonOfFault } from './fault.js';
 import type { Needs } from './fitness.js';
 import type { Served } from './served.js';
 import { pause } from './pause.js';
@@ -113,7 +113,7 @@ export class ChainRun {
   #fallbackTo(model: Model): Served['fallback'] {
     const first = this.#faults[0];
     if (first === undefined || first.model === model) return undefined;
-    const fallback = { from: first.model.ref, to: model.ref, reason: kindOfFault(first) };
+    const fallback = { from: first.model.ref, to: model.ref, reason: reasonOfFault(first) };
     this.parts.observer.fallback?.({ requestId: this.#requestId, ...fallback });
     return fallback;
   }

@@ -38,8 +38,12 @@ function create(): CredentialHealth {
   return health;
 }
 
-function model(name: string, { provider = 'p', requiresCredential = true } = {}): Model {
-  return { ref: `${provider}:${name}`, name, provider: { name: provider, requiresCredential } } as Model;
+function model(
+  name: string,
+  { provider = 'p', requiresCredential = true, credential_order = 'ordered' } = {},
+): Model {
+  const settings = { credential_order };
+  return { ref: `${provider}:${name}`, name, provider: { name: provider, requiresCredential, settings } } as Model;
 }
 
 function ids(health: CredentialHealth, target: Model): unknown {
@@ -215,7 +219,7 @@ describe('CredentialHealth', () => {
     fail(first, 'p', 'rate-limited', { retryAfterMs: 60_000 });
     await settle();
     expect(ids(second, target)).toEqual(['p:two']);
-    second.reset('p');
+    expect(await second.reset('p')).toEqual({ cleared: 2, shared: true });
     await settle();
     expect(ids(first, target)).toEqual(['p', 'p:two']);
     expect(ids(second, target)).toEqual(['p', 'p:two']);

@@ -2,12 +2,21 @@ import { createHash } from 'node:crypto';
 import type { Credential, CredentialVault } from '@moltbot/auth';
 import type { Secret } from '@moltbot/contracts';
 import type { SharedState } from '@moltbot/state';
-import type { ProviderError } from '../failure.js';
+import type { FailureKind, ProviderError } from '../failure.js';
 import type { Model } from '../target.js';
 import { FAILURE_TABLE } from './classify.js';
 import type { RouterObserver } from './observer.js';
 import { SharedMirror } from './shared-mirror.js';
-import { HEALTHY, nextSickness, parseSickness, REMEMBERED_MS, type Sickness } from './sickness.js';
+import {
+  HEALTHY,
+  nextSickness,
+  parseSickness,
+  REMEMBERED_MS,
+  RESET,
+  RESET_KEPT_MS,
+  RESET_MARK,
+  type Sickness,
+} from './sickness.js';
 import { Sicknesses } from './sicknesses.js';
 
 export interface CredentialHealthOptions {
@@ -29,6 +38,18 @@ export type Payers =
   | { readonly state: 'sick'; readonly payer: Payer; readonly sickness: Sickness }
   | { readonly state: 'missing' };
 
+/** What is held against a credential, for a person. */
+export interface CredentialHealthEntry {
+  /** Its name in auth.json; `none@provider` where the provider is called without. */
+  readonly credential: string;
+  /** `provider:model`; the whole credential where it is missing. */
+  readonly model?: string;
+  readonly state: 'out' | 'cooling';
+  readonly reason: FailureKind;
+  /** Unix time in ms. */
+  readonly untilMs: number;
+}
+
 const NOBODY: readonly Payer[] = [undefined];
 
 /**
@@ -41,6 +62,13 @@ export class CredentialHealth {
   readonly #mirror: SharedMirror<Sickness>;
   /** What has been asked of the shared state already: `id` and `id model`. */
   readonly #tracked = new WeakMap<Model, Set<string>>();
+  /** When a credential was last used, in the order of use: of this process alone, for every process spreads its own calls. */
+  readonly #usedAt = new Map<string, number>();
+  #uses = 0;
+  /** The version of the last reset of a credential. */
+  readonly #resets = new Map<string, number>();
+  /** This process's own trials of credentials that are out: until then no other. */
+  readonly #trials = new Map<string, number>();
 
   constructor(options: CredentialHealthOptions) {
     this.#options = options;
@@ -49,10 +77,7 @@ export class CredentialHealth {
       prefix: 'credential:',
       holder: options.holder,
       parse: parseSickness,
-      onRemote: (key, sickness) => {
-        if (sickness.state === 'ok') this.#sick.delete(key);
-        else this.#sick.set(key, sickness, options.clock());
-      },
+      onRemote: (key, sickness, version) => this.#hear(key, sickness, version),
     });
   }
 
@@ -66,7 +91,7 @@ export class CredentialHealth {
     if (credentials.length === 0 && provider.requiresCredential) return { state: 'missing' };
     const payers: readonly Payer[] = credentials.length === 0 ? NOBODY : credentials;
     this.#track(model, payers);
-    if (this.#sick.size === 0) return { state: 'ready', payers };
+    if (this.#sick.size === 0) return { state: 'ready', payers: this.#inOrder(model, payers) };
     let soonest: Extract<Payers, { state: 'sick' }> | undefined;
     const healthy: Payer[] = [];
     for (const payer of payers) {
@@ -76,7 +101,14 @@ export class CredentialHealth {
         soonest = { state: 'sick', payer, sickness };
       }
     }
-    return healthy.length > 0 || soonest === undefined ? { state: 'ready', payers: healthy } : soonest;
+    return healthy.length > 0 || soonest === undefined
+      ? { state: 'ready', payers: this.#inOrder(model, healthy) }
+      : soonest;
+  }
+
+  /** The payer is asked now: others that rested longer come first from here on. */
+  used(payer: Payer): void {
+    if (payer !== undefined) this.#usedAt.set(payer.id, ++this.#uses);
   }
 
   /**
@@ -85,9 +117,13 @@ export class CredentialHealth {
    */
   async mayTry({ payer, sickness }: Extract<Payers, { state: 'sick' }>, spacingMs: number): Promise<boolean> {
     const { clock, state, holder } = this.#options;
-    if (sickness.reason !== 'credential-rejected' || clock() < sickness.sinceMs + spacingMs) return false;
+    const id = payer?.id ?? '';
+    const now = clock();
+    if (sickness.reason !== 'credential-rejected' || now < sickness.sinceMs + spacingMs) return false;
+    if (now < (this.#trials.get(id) ?? 0)) return false;
+    this.#trials.set(id, now + spacingMs);
     try {
-      return (await state.acquireLease(`credential-trial:${payer?.id ?? ''}`, holder, spacingMs)) !== undefined;
+      return (await state.acquireLease(`credential-trial:${id}`, holder, spacingMs)) !== undefined;
     } catch {
       return true;
     }
@@ -127,7 +163,11 @@ export class CredentialHealth {
       reason: error.kind,
       retryAfterMs: error.retryAfterMs,
       now,
-      secret: token === undefined ? undefined : fingerprint(token),
+      // A token is renewed by the hour; whether the account behind it has money, or is limited, is another matter.
+      secret:
+        token === undefined || (payer?.type === 'oauth' && error.kind !== 'credential-rejected')
+          ? undefined
+          : fingerprint(token),
     });
     this.#sick.set(key, sickness, now);
     this.#mirror.publish(key, sickness, sickness.untilMs - sickness.sinceMs + REMEMBERED_MS);
@@ -141,13 +181,55 @@ export class CredentialHealth {
     });
   }
 
-  /** Forgets all that is held against a credential, in every process. */
-  reset(id: string): void {
-    for (const key of this.#sick.keysOf(id)) {
-      this.#sick.delete(key);
-      this.#mirror.publish(key, HEALTHY, REMEMBERED_MS);
-    }
+  /**
+   * Forgets all that is held against a credential, in every process.
+   * @returns how much was known here, and whether the other processes could be told; where not, they are told once they can be
+   */
+  async reset(id: string): Promise<{ readonly cleared: number; readonly shared: boolean }> {
+    const keys = this.#sick.keysOf(id).filter((key) => this.#holds(key));
+    this.#forget(id);
     this.#options.observer.credential?.({ credential: id, state: 'ok', reason: 'reset' });
+    const version = await this.#mirror.publishNow(RESET_MARK + id, RESET, RESET_KEPT_MS);
+    if (version !== undefined) this.#resets.set(id, version);
+    return { cleared: keys.length, shared: version !== undefined };
+  }
+
+  /** All that is held against credentials now, as this process knows it. */
+  list(): readonly CredentialHealthEntry[] {
+    const found: CredentialHealthEntry[] = [];
+    for (const [key, { state, reason, untilMs }] of this.#sick.entries()) {
+      if ((state !== 'out' && state !== 'cooling') || !this.#holds(key)) continue;
+      const credential = idOf(key);
+      const model = key === credential ? {} : { model: key.slice(credential.length + 1) };
+      found.push({ credential, ...model, state, reason, untilMs });
+    }
+    return found;
+  }
+
+  #holds(key: string): boolean {
+    return (this.#sick.get(key)?.untilMs ?? 0) > this.#options.clock();
+  }
+
+  #forget(id: string): void {
+    for (const key of this.#sick.keysOf(id)) this.#sick.delete(key);
+    this.#trials.delete(id);
+  }
+
+  /** What another process says. */
+  #hear(key: string, sickness: Sickness, version: number): void {
+    if (sickness.state === 'reset') {
+      const id = key.slice(RESET_MARK.length);
+      if (version <= (this.#resets.get(id) ?? 0)) return;
+      this.#resets.set(id, version);
+      this.#forget(id);
+    } else if (sickness.state === 'ok') this.#sick.delete(key);
+    else if (version > (this.#resets.get(idOf(key)) ?? 0)) this.#sick.set(key, sickness, this.#options.clock());
+  }
+
+  #inOrder(model: Model, payers: readonly Payer[]): readonly Payer[] {
+    if (payers.length < 2 || model.provider.settings.credential_order === 'ordered') return payers;
+    const restedSince = (payer: Payer): number => (payer === undefined ? 0 : (this.#usedAt.get(payer.id) ?? 0));
+    return payers.toSorted((left, right) => restedSince(left) - restedSince(right));
   }
 
   #heal(key: string, payer: Payer): void {
@@ -184,6 +266,12 @@ export class CredentialHealth {
     return false;
   }
 
+  /** The last reset first: it says what of the rest holds. */
+  async #learn(id: string, keys: readonly string[]): Promise<void> {
+    await this.#mirror.track(RESET_MARK + id);
+    for (const key of keys) void this.#mirror.track(key);
+  }
+
   #track(model: Model, payers: readonly Payer[]): void {
     let tracked = this.#tracked.get(model);
     if (tracked === undefined) {
@@ -194,9 +282,15 @@ export class CredentialHealth {
       const id = payer?.id ?? '';
       if (tracked.has(id)) continue;
       tracked.add(id);
-      for (const key of keysOf(payer, model)) void this.#mirror.track(key);
+      void this.#learn(id, keysOf(payer, model));
     }
   }
+}
+
+/** The credential that a key speaks of. */
+function idOf(key: string): string {
+  const end = key.indexOf(' ');
+  return end === -1 ? key : key.slice(0, end);
 }
 
 /** The payer as a whole, and the payer at one model. Credential names hold no space. */

@@ -8,7 +8,7 @@ import type { Provider } from '../target.js';
 import { AnswerStream } from './answer-stream.js';
 import { Breaker } from './breaker.js';
 import { ChainRun } from './chain-run.js';
-import { CredentialHealth } from './credential-health.js';
+import { CredentialHealth, type CredentialHealthEntry } from './credential-health.js';
 import type { EmbedCall, EngineCall, FailoverEngine } from './engine.js';
 import type { EngineParts } from './engine-parts.js';
 import { Needs } from './fitness.js';
@@ -43,8 +43,13 @@ export interface FailoverEngineOptions {
 
 /** A failover engine with the handles of whoever runs it. */
 export interface RunningFailoverEngine extends FailoverEngine {
-  /** Forgets what is held against a credential (`moltbot auth reset`), in every process. */
-  resetCredential(id: string): void;
+  /**
+   * Forgets what is held against a credential (`moltbot auth reset`), in every process. `cleared`: how much was known here;
+   * `shared`: whether the other processes have been told; where the shared state is away they are told once it is back.
+   */
+  resetCredential(id: string): Promise<{ readonly cleared: number; readonly shared: boolean }>;
+  /** What is held against credentials now, as this process knows it: `moltbot auth status`. */
+  credentialHealth(): readonly CredentialHealthEntry[];
   /** Stops following the shared state; requests under way go on. */
   close(): void;
 }
@@ -105,8 +110,12 @@ class Engine implements RunningFailoverEngine {
     }
   }
 
-  resetCredential(id: string): void {
-    this.#parts.health.reset(id);
+  async resetCredential(id: string): ReturnType<RunningFailoverEngine['resetCredential']> {
+    return await this.#parts.health.reset(id);
+  }
+
+  credentialHealth(): readonly CredentialHealthEntry[] {
+    return this.#parts.health.list();
   }
 
   close(): void {

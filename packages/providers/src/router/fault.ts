@@ -6,8 +6,8 @@ import type { Unfitness } from './fitness.js';
 
 /** Why a model of the chain did not answer. */
 export type Fault =
-  /** It was called and failed. */
-  | { readonly cause: 'called'; readonly model: Model; readonly error: ProviderError }
+  /** It was called and failed. `unpaid`: without a credential. */
+  | { readonly cause: 'called'; readonly model: Model; readonly error: ProviderError; readonly unpaid?: boolean }
   /** Its breaker is open, or every credential is out or cooling; `untilMs` is Unix time. */
   | { readonly cause: 'known-bad'; readonly model: Model; readonly kind: FailureKind; readonly untilMs: number }
   /** It can't take this call, or there is nobody to pay for it. */
@@ -15,6 +15,15 @@ export type Fault =
 
 /** The `providerCode` of a failure that is ours. */
 export const OWN_FAULT = 'internal_error';
+
+/** Codes of a credential that could not be used: they say more than `unfit`. */
+const CREDENTIAL_CODES: ReadonlySet<ErrorCode> = new Set([
+  'credential_missing',
+  'credential_expired',
+  'credential_refresh_failed',
+  'token_store_unavailable',
+  'secret_key_unavailable',
+]);
 
 export interface FinalErrorOptions {
   /** One for each model of the chain, in the order in which they were come upon. */
@@ -29,6 +38,12 @@ export interface FinalErrorOptions {
 export function kindOfFault(fault: Fault): FailureKind {
   if (fault.cause === 'called') return fault.error.kind;
   return fault.cause === 'known-bad' ? fault.kind : 'unfit';
+}
+
+/** The same in a word, for whoever is told of the fallback: a kind of failure, or the code of a credential that can't be used. */
+export function reasonOfFault(fault: Fault): FailureKind | ErrorCode {
+  if (fault.cause === 'unfit' && CREDENTIAL_CODES.has(fault.unfitness.code)) return fault.unfitness.code;
+  return kindOfFault(fault);
 }
 
 /** What the caller is told after every model failed: the primary's error in our words, with the attempts. */
@@ -74,6 +89,7 @@ function unfitError(unfitness: Unfitness, { attempts, faults }: FinalErrorOption
 
 function codeOf(fault: Exclude<Fault, { cause: 'unfit' }>, plan: ChainPlan): ErrorCode {
   if (fault.cause === 'called' && fault.error.providerCode === OWN_FAULT) return 'internal_error';
+  if (wantsKey(fault)) return 'credential_missing';
   const { code } = FAILURE_TABLE[kindOfFault(fault)];
   // A retired model in a chain is the operator's matter; one that the caller named is the caller's.
   return code === 'model_not_found' && plan.name !== 'explicit' ? 'upstream_error' : code;
@@ -83,11 +99,18 @@ function sayFailure(fault: Exclude<Fault, { cause: 'unfit' }>, { attempts, fault
   const status = fault.cause === 'called' && fault.error.status !== undefined ? `, status ${fault.error.status}` : '';
   const skipped =
     fault.cause === 'known-bad' ? ', skipped after repeated failures until it is due for another try' : '';
+  if (wantsKey(fault))
+    return `${fault.model.provider.name} wants a key${status}, and there is no entry for it in auth.json`;
   const first = `${fault.model.ref} failed (${kindOfFault(fault)}${status}${sayConnection(fault)}${skipped})`;
   if (faults.length === 1 && attempts.length <= 1) return first;
   const models = faults.length === 1 ? '1 model' : `${faults.length} models`;
   const calls = attempts.length === 1 ? '1 attempt' : `${attempts.length} attempts`;
   return `${first}; ${calls} over ${models}, none answered`;
+}
+
+/** Called without a key, and refused for want of one. */
+function wantsKey(fault: Exclude<Fault, { cause: 'unfit' }>): boolean {
+  return fault.cause === 'called' && fault.unpaid === true && fault.error.kind === 'credential-rejected';
 }
 
 /** Why no connection came about: for the operator, who may be the caller. */
@@ -99,7 +122,7 @@ function sayConnection(fault: Exclude<Fault, { cause: 'unfit' }>): string {
 
 /** The earliest moment at which a model of the chain may be asked with hope. */
 function retryAfterOf(code: ErrorCode, { faults, now }: FinalErrorOptions): number | undefined {
-  if (code === 'model_not_found' || code === 'credential_rejected') return undefined;
+  if (code === 'model_not_found' || code === 'credential_rejected' || code === 'credential_missing') return undefined;
   let soonest: number | undefined;
   for (const fault of faults) {
     let wait: number | undefined;

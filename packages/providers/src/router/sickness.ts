@@ -3,7 +3,8 @@ import { isFailureKind } from './circuit.js';
 
 /** What is held against a credential (as a whole, or at one model). */
 export interface Sickness {
-  readonly state: 'out' | 'cooling' | 'ok';
+  /** `reset`: whatever was held against the credential, at any model, is void. */
+  readonly state: 'out' | 'cooling' | 'ok' | 'reset';
   readonly reason: FailureKind;
   /** Unix time in ms. */
   readonly sinceMs: number;
@@ -14,12 +15,18 @@ export interface Sickness {
   readonly secret?: string | undefined;
 }
 
+/** Written under `RESET_MARK` and the credential's name, which begins with a letter; what is older does not hold any more. */
+export const RESET: Sickness = { state: 'reset', reason: 'cancelled', sinceMs: 0, untilMs: 0, strikes: 0 };
+export const RESET_MARK = '!reset:';
+
 export const HEALTHY: Sickness = { state: 'ok', reason: 'cancelled', sinceMs: 0, untilMs: 0, strikes: 0 };
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 /** How long after its end a sickness still counts as the one before. */
 export const REMEMBERED_MS = 24 * HOUR;
+/** As long as any record of a sickness is kept. */
+export const RESET_KEPT_MS = 2 * REMEMBERED_MS;
 
 /** First length and longest length of each effect; each strike doubles it. */
 const LENGTHS = {
@@ -55,7 +62,11 @@ export function parseSickness(value: unknown): Sickness | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const read: { readonly [key: string]: unknown } = { ...value };
   const { state, reason, sinceMs, untilMs, strikes, secret } = read;
-  if ((state !== 'out' && state !== 'cooling' && state !== 'ok') || !isFailureKind(reason)) return undefined;
+  if (!isState(state) || !isFailureKind(reason)) return undefined;
   if (typeof sinceMs !== 'number' || typeof untilMs !== 'number' || typeof strikes !== 'number') return undefined;
   return { state, reason, sinceMs, untilMs, strikes, secret: typeof secret === 'string' ? secret : undefined };
+}
+
+function isState(value: unknown): value is Sickness['state'] {
+  return value === 'out' || value === 'cooling' || value === 'ok' || value === 'reset';
 }

@@ -26,6 +26,10 @@ export class Sicknesses {
     map.set(key, sickness);
   }
 
+  entries(): Iterable<readonly [key: string, sickness: Sickness]> {
+    return [...this.#ofWholes, ...this.#atModels];
+  }
+
   delete(key: string): void {
     this.#mapOf(key).delete(key);
   }

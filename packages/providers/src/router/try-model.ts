@@ -58,13 +58,16 @@ interface Tally {
  */
 export async function tryModel<Result>(options: TryModelOptions<Result>): Promise<Tried<Result>> {
   const { run, operation, model, payers } = options;
-  const { breaker } = run.parts;
+  const { breaker, health } = run.parts;
   const tally: Tally = { repeatedOnce: false, refreshed: new Set() };
   let ticket: Ticket | undefined = options.ticket;
   let fault: Fault | undefined;
   for (let index = 0; index < payers.length && ticket !== undefined; ) {
     const payer = payers[index];
-    const token = await tokenOf(run, payer);
+    const isLast = index + 1 >= payers.length;
+    const waitedFrom = run.parts.elapsed();
+    const fetched = tokenOf(run, payer, isLast);
+    const token = fetched instanceof Promise ? await fetched : fetched;
     if (!run.alive) {
       // The wait for the token was the last: nothing is sent any more.
       breaker.failed(ticket, 'cancelled');
@@ -72,35 +75,38 @@ export async function tryModel<Result>(options: TryModelOptions<Result>): Promis
     }
     if (token instanceof MoltbotError) {
       breaker.failed(ticket, 'unfit');
+      run.startAttempt(model, payer, operation.role).endUnsent(token.code, run.parts.elapsed() - waitedFrom);
       fault ??= { cause: 'unfit', model, unfitness: { code: token.code, message: token.message } };
       index += 1;
-    } else {
-      const outcome: Outcome<Result> = await callOnce({ run, operation, model, payer, token, ticket });
-      if (outcome instanceof MoltbotError) return { state: 'failed', fault: unreadable(outcome, run, model) };
-      if (!(outcome instanceof ProviderError)) return { state: 'answered', result: outcome };
-      fault = { cause: 'called', model, error: outcome };
-      // No wait is spent on a model whose breaker has opened meanwhile.
-      if (!run.alive || outcome.kind === 'cancelled' || breaker.admit(model, operation.scope) === undefined) break;
-      const row = FAILURE_TABLE[outcome.kind];
-      const again = await repeats({
-        run,
-        row,
-        error: outcome,
-        payer,
-        token,
-        tally,
-        isLast: index + 1 >= payers.length,
-      });
-      if (again === 'no') break;
-      if (again === 'other-credential') index += 1;
+      ticket = breaker.admit(model, operation.scope);
+      continue;
     }
+    const called = await callOnce({ run, operation, model, payer, token, ticket });
+    if (called.state === 'answered') return called;
+    if (called.state === 'unreadable') return { state: 'failed', fault: unreadable(called.error, run, model) };
+    const { error, startedAt } = called;
+    fault = { cause: 'called', model, error, unpaid: payer === undefined };
+    const row = FAILURE_TABLE[error.kind];
+    // Before anything is held against the credential: a token that only wants to be refreshed is no rejected one.
+    const refreshed = await triedRefresh({ run, row, payer, token, tally });
+    if (!refreshed) health.failed({ payer, model, startedAt, error, token });
+    // No wait is spent on a model whose breaker has opened meanwhile.
+    if (!run.alive || error.kind === 'cancelled' || breaker.admit(model, operation.scope) === undefined) break;
+    const again = refreshed ? 'same' : await repeats({ run, row, error, tally, isLast });
+    if (again === 'no') break;
+    if (again === 'other-credential') index += 1;
     ticket = breaker.admit(model, operation.scope);
   }
   const nobody = { code: 'credential_missing', message: `No credential for ${model.ref} can be used` } as const;
   return { state: 'failed', fault: fault ?? { cause: 'unfit', model, unfitness: nobody } };
 }
 
-type Outcome<Result> = Result | ProviderError | MoltbotError;
+type Called<Result> =
+  | { readonly state: 'answered'; readonly result: Result }
+  /** `startedAt` is Unix time in ms. */
+  | { readonly state: 'failed'; readonly error: ProviderError; readonly startedAt: number }
+  /** The request could not be said in the model's dialect. */
+  | { readonly state: 'unreadable'; readonly error: MoltbotError };
 
 /**
  * A request that can't be said in a model's dialect. It is the caller's fault, unless another model could read it and failed:
@@ -112,7 +118,7 @@ export function unreadable(error: MoltbotError, run: ChainRun, model: Model): Fa
   return { cause: 'unfit', model, unfitness: { code: error.code, message: error.message } };
 }
 
-/** @returns the result, or the failure with all its effects noted; a MoltbotError where the request could not be said. */
+/** One call, noted with the attempts and with the breaker. */
 async function callOnce<Result>(options: {
   readonly run: ChainRun;
   readonly operation: Operation<Result>;
@@ -120,28 +126,29 @@ async function callOnce<Result>(options: {
   readonly payer: Payer;
   readonly token: Secret | undefined;
   readonly ticket: Ticket;
-}): Promise<Outcome<Result>> {
+}): Promise<Called<Result>> {
   const { run, operation, model, payer, token, ticket } = options;
   const { breaker, health } = run.parts;
   const log = run.startAttempt(model, payer, operation.role);
+  const { startedAt } = log;
+  health.used(payer);
   try {
     const result = await operation.send({ run, model, payer, token, ticket, log });
     if (!operation.reportsLater || ticket.probe !== undefined) breaker.succeeded(ticket);
-    health.succeeded({ payer, model, startedAt: log.startedAt });
-    return result;
+    health.succeeded({ payer, model, startedAt });
+    return { state: 'answered', result };
   } catch (thrown) {
     if (thrown instanceof MoltbotError) {
       // The request itself is wrong: found while it was translated, before anything was sent.
       breaker.failed(ticket, 'unfit');
       log.withdraw();
-      return thrown;
+      return { state: 'unreadable', error: thrown };
     }
     const error = withoutSecret(failureOf(thrown, run), token);
     log.status ??= error.status;
     log.end(error.kind);
     breaker.failed(ticket, error.kind);
-    health.failed({ payer, model, startedAt: log.startedAt, error, token });
-    return error;
+    return { state: 'failed', error, startedAt };
   }
 }
 
@@ -150,16 +157,10 @@ async function repeats(options: {
   readonly run: ChainRun;
   readonly row: FailureRow;
   readonly error: ProviderError;
-  readonly payer: Payer;
-  readonly token: Secret | undefined;
   readonly tally: Tally;
   readonly isLast: boolean;
 }): Promise<'no' | 'same' | 'other-credential'> {
-  const { run, row, error, payer, token, tally, isLast } = options;
-  if (row.sameTarget === 'after-refresh' && payer !== undefined && token !== undefined && !tally.refreshed.has(payer)) {
-    tally.refreshed.add(payer);
-    if (await refreshed(run, payer, token)) return 'same';
-  }
+  const { run, row, error, tally, isLast } = options;
   if (row.otherCredential !== 'no' && !isLast) return 'other-credential';
   const wait = waitBefore(row, error, run, tally);
   if (wait === undefined || !run.budget.takeRepeat(wait)) return 'no';
@@ -186,10 +187,20 @@ function waitBefore(row: FailureRow, error: ProviderError, run: ChainRun, tally:
   return undefined;
 }
 
-async function refreshed(run: ChainRun, payer: NonNullable<Payer>, rejected: Secret): Promise<boolean> {
-  const { vault } = run.parts;
+/** Once for each credential of a request: whether there is another token now, after the provider rejected this one. */
+async function triedRefresh(options: {
+  readonly run: ChainRun;
+  readonly row: FailureRow;
+  readonly payer: Payer;
+  readonly token: Secret | undefined;
+  readonly tally: Tally;
+}): Promise<boolean> {
+  const { run, row, payer, token, tally } = options;
+  if (row.sameTarget !== 'after-refresh' || payer === undefined || token === undefined) return false;
+  if (tally.refreshed.has(payer)) return false;
+  tally.refreshed.add(payer);
   try {
-    const asked = vault.refreshAfterRejection(payer.id, rejected);
+    const asked = run.parts.vault.refreshAfterRejection(payer.id, token);
     return (await within(asked, { ms: run.budget.remainingMs, signal: run.signal })) === true;
   } catch {
     return false;
@@ -197,16 +208,42 @@ async function refreshed(run: ChainRun, payer: NonNullable<Payer>, rejected: Sec
 }
 
 /** The token to send; nothing is awaited while the vault has it at hand. */
-async function tokenOf(run: ChainRun, payer: Payer): Promise<Secret | undefined | MoltbotError> {
+function tokenOf(
+  run: ChainRun,
+  payer: Payer,
+  isLast: boolean,
+): Secret | undefined | MoltbotError | Promise<Secret | MoltbotError> {
   if (payer === undefined) return undefined;
   try {
     const token = run.parts.vault.tokenFor(payer.id);
-    if (!(token instanceof Promise)) return token;
-    const fetched = await within(token, { ms: run.budget.remainingMs, signal: run.signal });
-    return fetched === TIMED_OUT ? new MoltbotError('credential_missing', `No token for ${payer.id} in time`) : fetched;
+    return token instanceof Promise ? fetchedToken(run, payer, token, isLast) : token;
   } catch (error) {
-    return error instanceof MoltbotError ? error : new MoltbotError('credential_missing', `No token for ${payer.id}`);
+    return tokenError(payer, error);
   }
+}
+
+/** Where another credential or model is left to ask, a token is waited for no longer than a connection. */
+async function fetchedToken(
+  run: ChainRun,
+  payer: NonNullable<Payer>,
+  token: Promise<Secret>,
+  isLast: boolean,
+): Promise<Secret | MoltbotError> {
+  const { remainingMs } = run.budget;
+  const alternatives = !isLast || run.position + 1 < run.models.length;
+  const ms = alternatives ? Math.min(remainingMs, run.plan.timeouts.connect) : remainingMs;
+  try {
+    const fetched = await within(token, { ms, signal: run.signal });
+    return fetched === TIMED_OUT
+      ? new MoltbotError('credential_refresh_failed', `No token for ${payer.id} came in time`)
+      : fetched;
+  } catch (error) {
+    return tokenError(payer, error);
+  }
+}
+
+function tokenError(payer: NonNullable<Payer>, error: unknown): MoltbotError {
+  return error instanceof MoltbotError ? error : new MoltbotError('credential_missing', `No token for ${payer.id}`);
 }
 
 /** Some servers repeat in their complaint what they were sent. */
