@@ -16,7 +16,7 @@ import {
   type RunningFailoverEngine,
   startDemoUpstream,
 } from '@moltbot/providers';
-import { createMemoryQuotas, openSharedState, type SharedState } from '@moltbot/state';
+import { openQuotas, openSharedState, type SharedState } from '@moltbot/state';
 import { openStorage, type Storage } from '@moltbot/storage';
 import type { Access } from '../access/access.js';
 import { type AccessControl, createAccessControl } from '../access/access-control.js';
@@ -102,7 +102,11 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
     demoBaseUrl: () => demo.baseUrl,
     knownModels: (provider) => lists.of(provider),
   });
-  const quotas = createMemoryQuotas();
+  const quotas = openQuotas({
+    url: settings().state.url,
+    queueUrl: settings().queue.url,
+    onEvent: (event) => telemetry.quotasEvent(event),
+  });
   const limits = createCallerLimits({
     limiter: createLimiter({ quotas, budgets: storage.budgets, onEvent: telemetry.limiterObserver(storage.budgets) }),
     settings,

@@ -2,7 +2,7 @@ import type { ApiKeyVerifierEvent, JwtVerifierEvent, BudgetLedger, LimiterEvent 
 import type { MoltbotError, RequestRecord } from '@moltbot/contracts';
 import type { Logger, Metrics } from '@moltbot/observability';
 import type { RouterObserver } from '@moltbot/providers';
-import type { RedisConnectionEvent } from '@moltbot/state';
+import type { QuotasEvent, RedisConnectionEvent } from '@moltbot/state';
 import type { StorageEvent, UsageLedger } from '@moltbot/storage';
 
 /** Error codes that a request is refused with before anything is asked upstream. */
@@ -43,6 +43,7 @@ export interface Telemetry {
   accessEvent(event: ApiKeyVerifierEvent | JwtVerifierEvent): void;
   /** @returns what hears of callers' limits and budgets */
   limiterObserver(budgets: Pick<BudgetLedger, 'stats'>): (event: LimiterEvent) => void;
+  quotasEvent(event: QuotasEvent): void;
   /** A caller with a budget asked for a model without a price. */
   unpriced(): void;
   modelListFailed(provider: string, error: unknown): void;
@@ -135,6 +136,12 @@ export function createTelemetry(options: { readonly logger: Logger; readonly met
         else if (event.type === 'reserved') metrics.budgetReservation.observe(event.durationMs / 1_000);
         else if (event.costMicros > event.reservedMicros) metrics.budgetOverruns.inc();
       };
+    },
+
+    quotasEvent({ shared, reason }) {
+      metrics.quotasShared.set(shared ? 1 : 0);
+      if (shared) logger.info('limits are counted over all processes');
+      else logger.warn('limits are counted by each process for itself', { reason });
     },
 
     unpriced: () => metrics.limitRefusals.inc({ limit: 'unpriced' }),
