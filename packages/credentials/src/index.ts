@@ -1,2 +1,19 @@
-export type { RefreshOrder } from './refresh-order.js';
-export { type FileTokenStoreOptions, openFileTokenStore } from './stores/open-file-token-store.js';
+export {
+  openTokenStore,
+  type OpenTokenStoreOptions,
+  type TokenStoreKind,
+  tokenStoreKind,
+  type TokenStoreSettings,
+} from './stores/open-token-store.js';
+export { openFileTokenStore, type FileTokenStoreOptions } from './stores/open-file-token-store.js';
+export { openPostgresTokenStore, type PostgresTokenStoreOptions } from './stores/open-postgres-token-store.js';
+export { openRedisTokenStore, type RedisTokenStoreOptions } from './stores/open-redis-token-store.js';
+export {
+  type Credentials,
+  type CredentialsEvent,
+  type CredentialsStorage,
+  openCredentials,
+  type OpenCredentialsOptions,
+  type SealingKeys,
+} from './open-credentials.js';
+export type { OpenOAuthClient } from './create-refresher.js';

@@ -19,7 +19,7 @@ export interface ListenOptions {
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
 /** A connection may be dead without a word (a machine that is gone, a router that forgot it). */
-const CHECK_EVERY_MS = 5_000;
+const CHECK_EVERY_MS = 2_000;
 
 /**
  * LISTEN over a connection of its own, made again whenever it breaks. Only a message that came back to us proves that

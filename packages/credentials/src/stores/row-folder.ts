@@ -80,14 +80,15 @@ export async function makeDirectory(directory: string): Promise<void> {
   if ((mode & 0o077) !== 0 && uid === process.getuid?.()) await chmod(directory, 0o700);
 }
 
-interface Replacement {
+export interface Replacement {
   readonly folder: string;
   readonly before: Generation;
   readonly next: Generation;
   readonly text: string;
 }
 
-async function replace({ folder, before, next, text }: Replacement): Promise<boolean> {
+/** The compare-and-swap itself. @returns whether `before` still was the current one */
+export async function replace({ folder, before, next, text }: Replacement): Promise<boolean> {
   const data = join(folder, dataName(next));
   try {
     await writeNewFile(data, text);
