@@ -1,4 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { AccessModule } from './access/access.module.js';
 import type { Core } from './core/core.js';
 import { CoreModule } from './core/core.module.js';
 import { OpsModule } from './ops/ops.module.js';
@@ -7,6 +8,6 @@ import { OpsModule } from './ops/ops.module.js';
 @Module({})
 export class AppModule {
   static with(core: Core): DynamicModule {
-    return { module: AppModule, imports: [CoreModule.with(core), OpsModule] };
+    return { module: AppModule, imports: [CoreModule.with(core), AccessModule, OpsModule] };
   }
 }

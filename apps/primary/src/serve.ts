@@ -13,6 +13,7 @@ import { MoltbotError } from '@moltbot/contracts';
 import { createLogger, createMetrics, type OpsServer, startOpsServer } from '@moltbot/observability';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { leaveBodiesUnread } from './access/json-body.js';
 import { AppModule } from './app.module.js';
 import { registerChatRoutes } from './chat/chat-routes.js';
 import { buildCore, type Core } from './core/core.js';
@@ -81,8 +82,9 @@ export async function serve(options: { readonly argv: readonly string[] }): Prom
       bodyParser: false,
       abortOnError: false,
     });
-    // No route of ours wants a body parsed, least of all a path that nobody serves.
+    // No route of ours wants a body parsed for it, least of all a path that nobody serves.
     adapter.getInstance().removeAllContentTypeParsers();
+    leaveBodiesUnread(adapter.getInstance());
     await registerChatRoutes(adapter.getInstance(), core);
     // Node would bid every caller that asks first to go on; a route does so once the caller is let in.
     const server = parts.app.getHttpServer();

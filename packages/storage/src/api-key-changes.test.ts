@@ -90,6 +90,17 @@ describe('what a key may do', () => {
     expect(await keys.update({ idOrName: id }, { scopes: ['admin'] })).toBeUndefined();
   });
 
+  it('is listed a page after another', async () => {
+    for (let index = 0; index < 5; index += 1) await keys.create(fresh(`key ${index}`));
+    const all = await keys.list();
+    const first = await keys.list({ limit: 2 });
+    const second = await keys.list({ limit: 2, after: first.at(-1)?.id });
+    const third = await keys.list({ limit: 2, after: second.at(-1)?.id });
+    expect([...first, ...second, ...third]).toEqual(all);
+    expect(third).toHaveLength(1);
+    for (const after of ['key_ffffffffffff', 'a\0b']) expect(await keys.list({ limit: 2, after })).toEqual([]);
+  });
+
   it('has another version after each change, by whomever, but not after each use', async () => {
     let version = await keys.version();
     const changed = async (act: () => Promise<unknown>) => {

@@ -26,8 +26,8 @@ export interface KeyChoice {
 export interface ApiKeyStore {
   /** @throws MoltbotError `invalid_request` (param `name`, `scopes`, `models`, `expires_at`): a name that is taken too */
   create(key: NewApiKey): Promise<ApiKeyRecord>;
-  /** Newest first; the revoked ones too. */
-  list(): Promise<readonly ApiKeyRecord[]>;
+  /** Newest first; the revoked ones too. A page of them begins behind the key with the id `after`. */
+  list(page?: { readonly limit: number; readonly after?: string | undefined }): Promise<readonly ApiKeyRecord[]>;
   /** Takes an id, of a revoked key too, or the name of a key that is not revoked. */
   find(idOrName: string): Promise<ApiKeyRecord | undefined>;
   /**
@@ -144,11 +144,16 @@ export function createApiKeyStore(options: ApiKeyStoreOptions): ApiKeyStore {
       );
     },
 
-    async list() {
-      const rows = await guarded(() =>
-        db.kysely.selectFrom('api_keys').selectAll().orderBy('created_at', 'desc').orderBy('id').execute(),
-      );
-      return rows.map(toRecord);
+    async list({ limit, after }: { limit?: number; after?: string | undefined } = {}) {
+      if (after !== undefined && !isStorable(after)) return [];
+      let query = db.kysely.selectFrom('api_keys').selectAll().orderBy('created_at', 'desc').orderBy('id', 'desc');
+      if (limit !== undefined) query = query.limit(limit);
+      if (after !== undefined) {
+        query = query.where(
+          sql<boolean>`(created_at, id) < (select last.created_at, last.id from api_keys last where last.id = ${after})`,
+        );
+      }
+      return (await guarded(() => query.execute())).map(toRecord);
     },
 
     async find(idOrName) {

@@ -17,24 +17,24 @@ export function keepAuditShort(options: {
 }): { close(): void } {
   const { db, retentionMs, onError } = options;
   const clock = options.clock ?? Date.now;
-  let closed = false;
+  const abort = new AbortController();
   let timer = setTimeout(() => void clean(), options.firstAfterMs ?? FIRST_AFTER_MS).unref();
 
   async function clean(): Promise<void> {
     try {
       const before = clock() - retentionMs();
-      for (let batch = 0; batch < MOST_BATCHES && !closed; batch += 1) {
+      for (let batch = 0; batch < MOST_BATCHES && !abort.signal.aborted; batch += 1) {
         if ((await deleteAuditBefore({ db, before, limit: BATCH })) < BATCH) break;
       }
     } catch (error) {
-      if (!closed) onError(error);
+      if (!abort.signal.aborted) onError(error);
     }
-    if (!closed) timer = setTimeout(() => void clean(), EVERY_MS).unref();
+    if (!abort.signal.aborted) timer = setTimeout(() => void clean(), EVERY_MS).unref();
   }
 
   return {
     close() {
-      closed = true;
+      abort.abort();
       clearTimeout(timer);
     },
   };

@@ -70,6 +70,10 @@ export function errorAnswer(options: {
     // Said on purpose: both official SDKs would otherwise decide by the status alone.
     'x-should-retry': String(error.retryable),
   };
+  // RFC 6750 section 3: what is wanted, and whether something wrong was shown.
+  if (error.http === 401) {
+    headers['www-authenticate'] = error.code === 'authentication_required' ? 'Bearer' : 'Bearer error="invalid_token"';
+  }
   // The connection leads to a process that is going.
   if (error.code === 'shutting_down') headers['connection'] = 'close';
   if (error.retryAfterMs !== undefined) {

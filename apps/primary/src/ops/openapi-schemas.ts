@@ -1,3 +1,5 @@
+import { ADMIN_SCHEMAS } from './openapi-admin-schemas.js';
+
 /** JSON Schemas of what goes through the doors: the fields MoltBot itself reads; others pass where the target speaks the dialect. */
 const text = { type: 'string' } as const;
 const count = { type: 'integer', minimum: 0 } as const;
@@ -20,6 +22,7 @@ const modelChoice = {
 } as const;
 
 export const SCHEMAS = {
+  ...ADMIN_SCHEMAS,
   ChatCompletionRequest: {
     type: 'object',
     required: ['messages'],

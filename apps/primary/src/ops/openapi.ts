@@ -1,21 +1,6 @@
+import { ADMIN_OPERATIONS } from './openapi-admin.js';
+import type { Operation } from './openapi-operation.js';
 import { SCHEMAS, type SchemaName } from './openapi-schemas.js';
-
-interface Operation {
-  readonly method: 'get' | 'post';
-  readonly path: string;
-  readonly summary: string;
-  readonly tag: string;
-  readonly body?: SchemaName;
-  readonly answer: SchemaName;
-  readonly streams?: boolean;
-  readonly error: SchemaName;
-  readonly parameters?: readonly {
-    readonly name: string;
-    readonly in: 'path' | 'header';
-    readonly required: boolean;
-    readonly description: string;
-  }[];
-}
 
 const OPERATIONS: readonly Operation[] = [
   {
@@ -91,6 +76,7 @@ const OPERATIONS: readonly Operation[] = [
     answer: 'Health',
     error: 'Health',
   },
+  ...ADMIN_OPERATIONS,
 ];
 
 const ANSWER_HEADERS = {
@@ -131,26 +117,28 @@ export function openApiDocument(version: string) {
   };
 }
 
-function toOperation({ summary, tag, body, answer, streams, error, parameters }: Operation) {
+function toOperation(operation: Operation) {
+  const { summary, tag, body, bodyOptional = false, answer, status = 200, streams, error, parameters } = operation;
   const json = (name: SchemaName) => ({ 'application/json': { schema: { $ref: `#/components/schemas/${name}` } } });
   return {
     summary,
     tags: [tag],
     ...(parameters && { parameters: parameters.map((parameter) => ({ ...parameter, schema: { type: 'string' } })) }),
-    ...(body && { requestBody: { required: true, content: json(body) } }),
+    ...(body && { requestBody: { required: !bodyOptional, content: json(body) } }),
     responses: {
-      200: {
+      [status]: {
         description: streams
           ? 'The answer; with `stream: true` as server-sent events of the same dialect.'
           : 'The answer.',
-        ...(body && {
-          headers: Object.fromEntries(
-            Object.entries(ANSWER_HEADERS).map(([name, description]) => [
-              name,
-              { description, schema: { type: 'string' } },
-            ]),
-          ),
-        }),
+        ...(tag !== 'admin' &&
+          body && {
+            headers: Object.fromEntries(
+              Object.entries(ANSWER_HEADERS).map(([name, description]) => [
+                name,
+                { description, schema: { type: 'string' } },
+              ]),
+            ),
+          }),
         content: { ...json(answer), ...(streams && { 'text/event-stream': { schema: { type: 'string' } } }) },
       },
       default: { description: 'An error of the table in docs/errors.md.', content: json(error) },
