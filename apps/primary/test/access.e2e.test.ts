@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { generateApiKey } from '@moltbot/auth';
@@ -7,6 +6,7 @@ import { ROLE_EXIT } from '@moltbot/contracts';
 import { openStorage, type Storage } from '@moltbot/storage';
 import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
+import { startDatabaseDoor } from './database-door.js';
 import { type PrimaryProcess, startPrimary, temporaryHome } from './primary-process.js';
 import { postHead, rawClient, sendRaw } from './raw-client.js';
 import { expectMetric, good, refusalOf } from './refusal.js';
@@ -263,38 +263,3 @@ describe('access by API keys', () => {
     return { authorization: `Bearer ${keys[name]}` };
   }
 });
-
-/** A port on loopback that leads to the embedded database, and can be shut: an outage. */
-async function startDatabaseDoor(storage: Storage) {
-  const { connection } = storage;
-  if ('url' in connection) throw new Error('expected the embedded database');
-  const { host, port, user, database } = connection;
-  const sockets = new Set<Socket>();
-  const server: Server = createServer((inner) => {
-    const outer = host.startsWith('/') ? connect(`${host}/.s.PGSQL.${port}`) : connect({ host, port });
-    for (const socket of [inner, outer]) {
-      sockets.add(socket);
-      socket.on('error', () => socket.destroy());
-      socket.on('close', () => {
-        sockets.delete(socket);
-        inner.destroy();
-        outer.destroy();
-      });
-    }
-    inner.pipe(outer).pipe(inner);
-  });
-  const start = async (at: number): Promise<number> => {
-    server.listen(at, '127.0.0.1');
-    await once(server, 'listening');
-    return (server.address() as AddressInfo).port;
-  };
-  const own = await start(0);
-  return {
-    url: `postgres://${user}@127.0.0.1:${own}/${database}`,
-    start: () => start(own),
-    stop() {
-      server.close();
-      for (const socket of sockets) socket.destroy();
-    },
-  };
-}
