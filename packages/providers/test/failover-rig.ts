@@ -83,8 +83,8 @@ export interface Rig {
   readonly model: (name: string) => Model;
   readonly planOf: (...names: string[]) => ChainPlan;
   readonly call: (options?: Partial<CallOptions>) => EngineCall;
-  /** Another process on the same shared state. */
-  readonly another: () => RunningFailoverEngine;
+  /** Another process on the same shared state, through a door of its own where it is given. */
+  readonly another: (state?: SharedState) => RunningFailoverEngine;
   readonly close: () => Promise<void>;
 }
 
@@ -177,11 +177,11 @@ export async function startRig(options: RigOptions): Promise<Rig> {
   const client: UpstreamClient = createUpstreamClient({ network: createNetwork({ maxConnections: 512 }) });
   const state = options.state ?? createMemoryState();
   const engines: RunningFailoverEngine[] = [];
-  const another = (): RunningFailoverEngine => {
+  const another = (through = state): RunningFailoverEngine => {
     const engine = createFailoverEngine({
       clientFor: () => client,
       vault,
-      state,
+      state: through,
       settings: () => settings,
       observer,
       random: options.random,

@@ -139,7 +139,7 @@ describe('402 and an account without quota', () => {
     const out = events.find(({ type }) => type === 'credential');
     expect(out).toMatchObject({ credential: 'first', state: 'out', reason: 'quota-exhausted' });
     expect(((out?.['untilMs'] as number) - Date.now()) / 3_600_000).toBeCloseTo(5, 1);
-    (rig as Rig).engine.resetCredential('first');
+    expect(await (rig as Rig).engine.resetCredential('first')).toEqual({ cleared: 1, shared: true });
     await engine.answer(call());
     expect(upstream('first').requests.at(-2)?.headers['authorization']).toBe('Bearer key-of-first');
   });

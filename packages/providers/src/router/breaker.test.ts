@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { createMemoryState, type SharedState } from '@moltbot/state';
 import type { Model } from '../target.js';
 import { Breaker, type Ticket } from './breaker.js';
@@ -250,6 +250,34 @@ describe('Breaker while open', () => {
     expect(await breaker.admitDead(target, false)).toBeUndefined();
     now += 5_000;
     expect(await breaker.admitDead(target, false)).toBeDefined();
+  });
+
+  it('keeps its one probe for as long as the answer takes, and replaces that of a process that was killed', async () => {
+    const [breaker, other] = [create(), create()];
+    const target = await met([breaker, other]);
+    fail(breaker, target, 3);
+    await settle();
+    now += 5_000;
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'queueMicrotask'] });
+    try {
+      const ticket = await breaker.admitDead(target, false);
+      if (ticket === undefined) throw new Error('no probe');
+      for (let seconds = 0; seconds < 300; seconds += 6) {
+        now += 6_000;
+        jest.advanceTimersByTime(6_000);
+        await settle();
+        expect(await other.admitDead(target, true)).toBeUndefined();
+        expect(await breaker.admitDead(target, true)).toBeUndefined();
+      }
+      breaker.close();
+      now += 14_000;
+      jest.advanceTimersByTime(14_000);
+      expect(await other.admitDead(target, true)).toBeUndefined();
+      now += 6_001;
+      expect(await other.admitDead(target, true)).toBeDefined();
+    } finally {
+      jest.useRealTimers();
+    }
   });
 
   it('probes on its own where the shared state does not answer', async () => {

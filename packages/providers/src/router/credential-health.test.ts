@@ -38,10 +38,7 @@ function create(): CredentialHealth {
   return health;
 }
 
-function model(
-  name: string,
-  { provider = 'p', requiresCredential = true, credential_order = 'ordered' } = {},
-): Model {
+function model(name: string, { provider = 'p', requiresCredential = true, credential_order = 'ordered' } = {}): Model {
   const settings = { credential_order };
   return { ref: `${provider}:${name}`, name, provider: { name: provider, requiresCredential, settings } } as Model;
 }

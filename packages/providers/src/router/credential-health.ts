@@ -229,7 +229,10 @@ export class CredentialHealth {
   #inOrder(model: Model, payers: readonly Payer[]): readonly Payer[] {
     if (payers.length < 2 || model.provider.settings.credential_order === 'ordered') return payers;
     const restedSince = (payer: Payer): number => (payer === undefined ? 0 : (this.#usedAt.get(payer.id) ?? 0));
-    return payers.toSorted((left, right) => restedSince(left) - restedSince(right));
+    const sorted = payers.toSorted((left, right) => restedSince(left) - restedSince(right));
+    // At once, not with the call: many requests may choose before the first of them has called.
+    this.used(sorted[0]);
+    return sorted;
   }
 
   #heal(key: string, payer: Payer): void {

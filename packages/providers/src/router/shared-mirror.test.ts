@@ -93,3 +93,63 @@ describe('SharedMirror', () => {
     expect(mirror).toBeDefined();
   });
 });
+
+/** A state that can be taken away. */
+function breakable(): { readonly state: SharedState; down: boolean } {
+  const real = createMemoryState();
+  const broken = { state: real, down: false };
+  const guarded =
+    <Given extends unknown[], Result>(call: (...given: Given) => Promise<Result>) =>
+    async (...given: Given): Promise<Result> => {
+      if (broken.down) throw new Error('away');
+      return await call(...given);
+    };
+  real.compareAndSwap = guarded(real.compareAndSwap.bind(real));
+  real.read = guarded(real.read.bind(real));
+  return broken;
+}
+
+describe('SharedMirror whose state was away', () => {
+  const mirrorOf = (over: SharedState, holder: string, seen: string[]): SharedMirror<number> => {
+    const mirror = new SharedMirror<number>({
+      state: over,
+      prefix: 'test:',
+      holder,
+      parse: (value) => (typeof value === 'number' ? value : undefined),
+      onRemote: (key, value) => seen.push(`${key}=${value}`),
+      retryMs: 20,
+    });
+    open.push(mirror);
+    return mirror;
+  };
+  const retried = async (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 60));
+
+  it('writes what it could not write then', async () => {
+    const broken = breakable();
+    const others: string[] = [];
+    mirrorOf(broken.state, 'second', others);
+    const first = mirrorOf(broken.state, 'first', []);
+    broken.down = true;
+    first.publish('a', 1, 60_000);
+    expect(await first.publishNow('b', 2, 60_000)).toBeUndefined();
+    broken.down = false;
+    await retried();
+    expect(others.toSorted()).toEqual(['a=1', 'b=2']);
+    await broken.state.close();
+  });
+
+  it('gives way to what others have written meanwhile', async () => {
+    const broken = breakable();
+    const [own, others]: [string[], string[]] = [[], []];
+    const second = mirrorOf(broken.state, 'second', others);
+    const first = mirrorOf(broken.state, 'first', own);
+    broken.down = true;
+    first.publish('a', 1, 60_000);
+    await settle();
+    broken.down = false;
+    expect(await second.publishNow('a', 2, 60_000)).toBeGreaterThan(0);
+    await retried();
+    expect([own, others]).toEqual([['a=2'], []]);
+    await broken.state.close();
+  });
+});
