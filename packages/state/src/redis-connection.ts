@@ -179,9 +179,11 @@ export class RedisConnection {
 
   #lose(reason: string): void {
     clearTimeout(this.#watchdog);
-    if (this.#lost !== undefined || this.#closed) return;
-    this.#lost = reason;
-    this.#options.onEvent({ type: 'lost', reason });
+    if (this.#closed) return;
+    const known = this.#lost !== undefined;
+    // That it was closed is the least that can be said.
+    if (!known || reason !== 'closed') this.#lost = reason;
+    if (!known) this.#options.onEvent({ type: 'lost', reason });
   }
 }
 

@@ -164,7 +164,7 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
       process: { ok: !draining, required: true, detail: draining ? 'draining' : undefined },
       models: { ...defaultChain(router), required: true },
       // Without it each process goes on with what it knows itself.
-      state: { ok: state.trouble === undefined, required: false, detail: state.trouble ?? state.kind },
+      state: stateCheck(state),
     }),
     drain() {
       draining = true;
@@ -194,6 +194,10 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
   }
   lists.refresh(router.list());
   return core;
+}
+
+function stateCheck({ kind, trouble }: SharedState): ReadinessCheck {
+  return { ok: trouble === undefined, required: false, detail: trouble === undefined ? kind : `${kind}: ${trouble}` };
 }
 
 function defaultChain(router: ModelRouter): { ok: boolean; detail: string | undefined } {
