@@ -22,7 +22,7 @@ export type StorageEvent =
   | { readonly type: 'audit-dropped'; readonly count: number; readonly reason: 'full' | 'refused' | 'closed' };
 
 export interface StorageOptions {
-  readonly settings: Pick<Settings, 'storage'>;
+  readonly settings: { readonly storage: Pick<Settings['storage'], 'url'> };
   /** `dataDirectory` of config's paths: the embedded database is `postgres/` in it. */
   readonly paths: { readonly dataDirectory: string };
   readonly poolSize?: number;

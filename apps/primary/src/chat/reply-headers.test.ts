@@ -19,7 +19,7 @@ describe('the headers of an answer', () => {
   it('name the model, the attempts and the way the request took', () => {
     const headers = asMap(
       servedHeaders({
-        exchange: { requestId: 'req_1', limitHeaders: [] },
+        exchange: { requestId: 'req_1', limitHeaders: ['x-ratelimit-limit-requests', '5'] },
         contentType: 'application/json',
         served: served({
           fallback: { from: 'openai:gpt', to: 'anthropic:claude', reason: 'overloaded' },
@@ -39,13 +39,14 @@ describe('the headers of an answer', () => {
       'x-moltbot-fallback': 'openai:gpt -> anthropic:claude; reason=overloaded',
       'x-moltbot-cost': '0.001234',
       'x-moltbot-dropped-params': 'seed, logit_bias',
+      'x-ratelimit-limit-requests': '5',
     });
   });
 
   it('stay valid and short whatever a model or a field is called', () => {
     const headers = asMap(
       servedHeaders({
-        requestId: 'r',
+        exchange: { requestId: 'r', limitHeaders: [] },
         contentType: 'a/b',
         served: served({
           model: { ref: 'x:模型\r\nset-cookie: a' } as Served['model'],

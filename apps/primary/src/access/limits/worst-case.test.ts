@@ -1,0 +1,129 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Settings } from '@moltbot/config';
+import {
+  type ChainPlan,
+  createCallerRequest,
+  type Model,
+  openAiChatDoor,
+  anthropicMessagesDoor,
+} from '@moltbot/providers';
+import fc from 'fast-check';
+import { type CallSize, chatSize, embeddingsSize } from './call-size.js';
+import { worstCaseOf } from './worst-case.js';
+
+const limits: Settings['limits'] = { assumed_output_tokens: 1_000, unpriced_models: 'refuse' };
+
+function model(changes: {
+  price?: [number, number] | undefined;
+  window?: number;
+  output?: number;
+  ref?: string;
+}): Model {
+  const { price, window, output, ref = 'a:model' } = changes;
+  return {
+    ref,
+    price: price && { input: price[0], output: price[1], cachedInput: price[0] / 10, cacheWrite: price[0] * 1.25 },
+    capabilities: { contextWindow: window, maxOutputTokens: output },
+  } as unknown as Model;
+}
+
+const plan = (models: Model[], policy?: Model[]): ChainPlan =>
+  ({ models, policyPlan: policy && (() => ({ models: policy })) }) as unknown as ChainPlan;
+
+const size = (changes: Partial<CallSize> = {}): CallSize => ({
+  inputTokens: 25,
+  inputBound: 100,
+  outputLimit: 10,
+  choices: 1,
+  ...changes,
+});
+
+function micros(models: Model[], changes: Partial<CallSize> = {}, policy?: Model[]): number {
+  const found = worstCaseOf({ plan: plan(models, policy), size: size(changes), settings: limits });
+  if (!found.known) throw new Error(`unpriced: ${found.unpriced.join(', ')}`);
+  return Number(found.micros);
+}
+
+describe('the worst case of a call', () => {
+  it('is what the dearest model of the chain costs, the policy chain’s too', () => {
+    const [cheap, dear] = [model({ price: [1, 1] }), model({ price: [4, 20] })];
+    expect(micros([cheap])).toBe(100 * 1.25 + 10);
+    expect(micros([cheap, dear])).toBe(100 * 5 + 200);
+    expect(micros([cheap], {}, [dear])).toBe(100 * 5 + 200);
+  });
+
+  it('has no more input than the model’s window, and output as far as anybody says', () => {
+    expect(micros([model({ price: [4, 0], window: 40 })])).toBe(200);
+    expect(micros([model({ price: [0, 1], output: 77 })], { outputLimit: undefined, choices: 3 })).toBe(231);
+    expect(micros([model({ price: [0, 1] })], { outputLimit: undefined })).toBe(1_000);
+    expect(micros([model({ price: [0, 1], output: 77 })], { outputLimit: 500 })).toBe(500);
+  });
+
+  it('is not known where a model has no price, unless that is taken as none', () => {
+    const models = [model({ price: [1, 1] }), model({ ref: 'b:odd' })];
+    expect(worstCaseOf({ plan: plan(models), size: size(), settings: limits })).toEqual({
+      known: false,
+      unpriced: ['b:odd'],
+    });
+    const free = { ...limits, unpriced_models: 'free' } as const;
+    expect(worstCaseOf({ plan: plan(models), size: size(), settings: free })).toMatchObject({
+      known: true,
+      micros: 135n,
+    });
+    expect(worstCaseOf({ plan: plan(models.slice(1)), size: size(), settings: free })).toMatchObject({ micros: 0n });
+  });
+
+  it('stays a number that a budget can hold', () => {
+    expect(micros([model({ price: [1e300, 1e300] })])).toBe(1e18);
+    expect(micros([model({ price: [0.000_001, 0] })])).toBe(1);
+  });
+});
+
+describe('the size of a call', () => {
+  const chat = (body: object, door = openAiChatDoor) =>
+    chatSize(createCallerRequest({ requestId: 'req_1', door, bytes: Buffer.from(JSON.stringify(body)) }));
+  const message = (content: unknown) => ({ messages: [{ role: 'user', content }] });
+
+  it('has no fewer tokens than bytes of text, whatever the text', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 3_000 }), (text) => {
+        expect(chat(message(text)).inputBound).toBeGreaterThan(Buffer.byteLength(text.toWellFormed()));
+      }),
+    );
+  });
+
+  it('reads what the caller lets the model write, in long requests too', () => {
+    for (const filler of ['', 'x'.repeat(20_000)]) {
+      const body = { ...message(filler) };
+      expect(chat(body).outputLimit).toBeUndefined();
+      expect(chat({ ...body, max_tokens: 7 }).outputLimit).toBe(7);
+      expect(chat({ ...body, max_tokens: 7, max_completion_tokens: 9, n: 3 })).toMatchObject({
+        outputLimit: 27,
+        choices: 3,
+      });
+      for (const wrong of ['7', null, -1, {}]) expect(chat({ ...body, max_tokens: wrong }).outputLimit).toBeUndefined();
+      expect(chat({ ...body, max_tokens: 7, n: 3 }, anthropicMessagesDoor)).toMatchObject({
+        outputLimit: 7,
+        choices: 1,
+      });
+    }
+  });
+
+  it('counts an image as one, not by its bytes', () => {
+    const data = Buffer.alloc(60_000, 7).toString('base64');
+    const image = (url: string) => message([{ type: 'image_url', image_url: { url } }]);
+    for (const url of [`data:image/png;base64,${data}`, 'https://images.example/cat.png']) {
+      const { inputTokens, inputBound } = chat(image(url));
+      expect(inputTokens).toBeLessThan(1_100);
+      expect(inputBound).toBeGreaterThan(5_000);
+      expect(inputBound).toBeLessThan(5_300);
+    }
+    // Words about images are words; a request that nobody can read is judged by whoever gets it.
+    expect(chat(message('image'.repeat(100))).inputBound).toBeLessThan(700);
+    expect(chat(message([{ type: 'image_of_something' }])).inputBound).toBeLessThan(200);
+  });
+
+  it('of embeddings is that of their bytes, and nothing comes out', () => {
+    expect(embeddingsSize(400)).toEqual({ inputTokens: 100, inputBound: 400, outputLimit: 0, choices: 1 });
+  });
+});
