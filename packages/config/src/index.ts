@@ -18,6 +18,8 @@ export {
 } from './edit-auth-file.js';
 export { type Locale, readLocale } from './environment/locale.js';
 export { type ProxyEnvironment, readProxyEnvironment, systemProxies } from './environment/proxy-environment.js';
+export { readSecretKey } from './environment/secret-key-environment.js';
+export { isWritableByOthers } from './files/writable-by-others.js';
 export { describeSettings, type SettingDescription, settingsReferenceMarkdown } from './reference/describe.js';
 export { exampleConfig } from './reference/example-config.js';
 export { needsRestart } from './settings/restart-settings.js';
@@ -50,3 +52,4 @@ export {
 } from './schema.js';
 export { type ConfigWatch, watchConfig, type WatchOptions, type WatchTiming } from './watch.js';
 export type { ApiKeyEntry, OAuthEntry, SecretReference, SecretSource, StoredCredential } from './stored-credential.js';
+export { createSecretResolver, type SecretResolver, type SecretResolverOptions } from './secret-references.js';

@@ -5,7 +5,13 @@ import { formatKey, type SettingPath } from './setting-key.js';
 import { type LeafShape, leaves, type WrittenValue } from './setting-shape.js';
 
 /** Variables of ours that are no settings. */
-const OTHER_VARIABLES: readonly string[] = ['MOLTBOT_HOME', 'MOLTBOT_LANG', 'MOLTBOT_API_KEY'];
+const OTHER_VARIABLES: readonly string[] = [
+  'MOLTBOT_HOME',
+  'MOLTBOT_LANG',
+  'MOLTBOT_API_KEY',
+  'MOLTBOT_SECRET_KEY',
+  'MOLTBOT_SECRET_KEY_FILE',
+];
 
 const PREFIX = 'MOLTBOT_';
 
