@@ -1,4 +1,5 @@
 import type { StoredCredential } from '@moltbot/config';
+import type { Caller } from '../access/caller.js';
 import { acceptTokens, oauthAccount, type SignInCredentials, type SignInStatus } from './sign-in-credentials.js';
 import { DeviceSignIns, type UseClient } from './device-sign-ins.js';
 import { isSameState, PENDING_COOKIE, PENDING_S, toPendingAuthorization, UsedStates } from './pending-sign-in.js';
@@ -13,7 +14,7 @@ export type Begun =
 
 /** How a sign-in came to its end, for logs and the audit log. */
 export type SignInEvent =
-  | { readonly type: 'signed-in' | 'signed-out'; readonly id: string }
+  | { readonly type: 'signed-in' | 'signed-out'; readonly id: string; readonly caller: Caller }
   | { readonly type: 'revocation-failed'; readonly id: string; readonly error: unknown };
 
 export interface SignInFlowOptions {
@@ -47,19 +48,25 @@ export class SignInFlow {
   }
 
   /** @throws SignInProblem, OAuthError, MoltbotError */
-  async begin(options: { readonly id: string; readonly host: string; readonly secure: boolean }): Promise<Begun> {
-    const { id, host, secure } = options;
+  async begin(options: {
+    readonly id: string;
+    /** The Host header. */
+    readonly host: string;
+    readonly secure: boolean;
+    readonly caller: Caller;
+  }): Promise<Begun> {
+    const { id, host, secure, caller } = options;
     const { provider, entry } = oauthAccount(this.#credentials, id);
     const { client_id: clientId, grant = 'authorization_code' } = entry;
     if (grant === 'client_credentials') {
       if ((await this.#credentials.refreshNow(id)) !== 'refreshed') throw new SignInProblem('client-refused');
-      this.#onEvent({ type: 'signed-in', id });
+      this.#onEvent({ type: 'signed-in', id, caller });
       return { next: 'done' };
     }
     if (grant === 'device_code') {
       const accept = async (tokens: Parameters<SignInCredentials['signedIn']>[1]): Promise<void> => {
         await acceptTokens({ credentials: this.#credentials, id, clientId, tokens });
-        this.#onEvent({ type: 'signed-in', id });
+        this.#onEvent({ type: 'signed-in', id, caller });
       };
       const withClient: UseClient = (use) => this.#credentials.withClient(id, use);
       return { next: 'device', reference: await this.devices.begin({ id, withClient, accept }) };
@@ -82,8 +89,12 @@ export class SignInFlow {
    * @returns which credential is signed in now
    * @throws SignInProblem, OAuthError, MoltbotError; then nothing was stored
    */
-  async finish(options: { readonly cookies: string | undefined; readonly query: string }): Promise<string> {
-    const { cookies, query } = options;
+  async finish(options: {
+    readonly cookies: string | undefined;
+    readonly query: string;
+    readonly caller: Caller;
+  }): Promise<string> {
+    const { cookies, query, caller } = options;
     const pending = PENDING_COOKIE.read(cookies, await this.#credentials.sealer());
     const parameters = new URLSearchParams(query);
     if (pending === undefined) throw new SignInProblem('other-browser');
@@ -102,15 +113,15 @@ export class SignInFlow {
       client.finishAuthorization({ pending: toPendingAuthorization(pending), callbackUrl }),
     );
     await acceptTokens({ credentials: this.#credentials, id, clientId, tokens });
-    this.#onEvent({ type: 'signed-in', id });
+    this.#onEvent({ type: 'signed-in', id, caller });
     return id;
   }
 
   /** Forgets the tokens here first, then gives them back at the provider as far as it takes them. */
-  async signOut(id: string): Promise<void> {
+  async signOut(id: string, caller: Caller): Promise<void> {
     oauthAccount(this.#credentials, id);
     const tokens = await this.#credentials.signedOut(id);
-    this.#onEvent({ type: 'signed-out', id });
+    this.#onEvent({ type: 'signed-out', id, caller });
     if (tokens === undefined) return;
     try {
       const { refreshToken, accessToken } = tokens;

@@ -1,5 +1,6 @@
 import { MoltbotError } from '@moltbot/contracts';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type Caller, sourceOf } from '../access/caller.js';
 import { toMoltbotError } from '../core/http-errors.js';
 import type { Admin, AdminSessions } from './admin-sessions.js';
 import { accountListPage, type ListedAccount } from './pages/account-list-page.js';
@@ -20,8 +21,8 @@ export interface SignInRoutesOptions {
   readonly newRequestId: () => string;
   /** A page could not do what it was asked for. */
   readonly onProblem?: (report: {
-    readonly requestId: string;
     readonly request: FastifyRequest;
+    readonly caller: Caller;
     readonly problem: SignInProblem;
   }) => void;
 }
@@ -31,7 +32,7 @@ const FORM_LIMIT = 32_768;
 /** Problems of a sign-in that is over: a cookie of it would only be in the way. */
 const NOT_OVER: ReadonlySet<string> = new Set(['other-browser', 'state-mismatch']);
 
-type Handler = (request: FastifyRequest, reply: FastifyReply, texts: PageTexts) => Promise<void>;
+type Handler = (call: PageCall) => Promise<void>;
 
 /** The pages by which people sign in to the providers' accounts. Plain Fastify routes: forms are theirs alone to parse. */
 export async function registerSignInRoutes(fastify: FastifyInstance, options: SignInRoutesOptions): Promise<void> {
@@ -40,27 +41,37 @@ export async function registerSignInRoutes(fastify: FastifyInstance, options: Si
   const answer = (handler: Handler) => {
     return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
       const texts = textsFor(request.headers['accept-language']);
-      const requestId = newRequestId();
-      reply.header('x-request-id', requestId);
+      const stranger = { identity: undefined, requestId: newRequestId(), source: sourceOf(request) };
+      const call: PageCall = { request, reply, texts, caller: stranger };
+      reply.header('x-request-id', stranger.requestId);
       try {
-        await handler(request, reply, texts);
+        await handler(call);
       } catch (error) {
-        const problem = toSignInProblem(error);
-        options.onProblem?.({ requestId, request, problem });
+        const problem = report(call, error);
         if (needsSession(error) && sessions.areNeeded) sendPage(reply, sessionPage({ texts }));
         else sendPage(reply, problemPage({ texts, problem }));
       }
       return reply;
     };
   };
+  const report = ({ request, caller }: PageCall, error: unknown): SignInProblem => {
+    const problem = toSignInProblem(error);
+    options.onProblem?.({ request, caller, problem });
+    return problem;
+  };
+  /** Also sends the cookie anew by which the person is known. */
+  const admit = async (call: PageCall): Promise<AdminCall> => {
+    const admin = await sessions.require(call.request.headers);
+    if (admin.renewal !== undefined) addCookie(call.reply, admin.renewal);
+    call.caller = { ...call.caller, identity: admin.identity };
+    return { ...call, admin };
+  };
   /** Of people who may; forms besides only from pages of ours. */
-  const forAdmins = (handler: (call: AdminCall) => Promise<void>) =>
-    answer(async (request, reply, texts) => {
-      if (request.method !== 'GET') requireSameOrigin(request.headers);
-      const admin = await sessions.require(request.headers);
-      if (admin.renewal !== undefined) reply.header('set-cookie', admin.renewal);
-      const { id = '' } = request.params as { readonly id?: string };
-      await handler({ request, reply, texts, admin, id });
+  const forAdmins = (handler: (call: AdminCall & { readonly id: string }) => Promise<void>) =>
+    answer(async (call) => {
+      if (call.request.method !== 'GET') requireSameOrigin(call.request.headers);
+      const { id = '' } = call.request.params as { readonly id?: string };
+      await handler({ ...(await admit(call)), id });
     });
 
   await fastify.register(async (scope) => {
@@ -91,15 +102,15 @@ export async function registerSignInRoutes(fastify: FastifyInstance, options: Si
     get(CALLBACK_PATH, answer(finish));
     post(
       '/auth/logout/:id',
-      forAdmins(async ({ reply, id }) => {
-        await flow.signOut(id);
+      forAdmins(async ({ reply, id, caller }) => {
+        await flow.signOut(id, caller);
         seeOther(reply, `/auth?out=${encodeURIComponent(id)}`);
       }),
     );
     post('/auth/session', answer(beginSession));
     post(
       '/auth/session/end',
-      answer(async (request, reply) => {
+      answer(async ({ request, reply }) => {
         requireSameOrigin(request.headers);
         reply.header('set-cookie', sessions.end());
         seeOther(reply, '/auth');
@@ -128,7 +139,7 @@ export async function registerSignInRoutes(fastify: FastifyInstance, options: Si
     sendPage(reply, accountListPage({ texts, accounts, done, session: admin.identity?.name }));
   }
 
-  async function showStart({ reply, texts, id }: AdminCall): Promise<void> {
+  async function showStart({ reply, texts, id }: AdminCall & { readonly id: string }): Promise<void> {
     const { entry } = oauthAccount(credentials, id);
     const state = (await credentials.status()).find((status) => status.id === id)?.state ?? 'signed-out';
     const { client_id: clientId, scopes, grant = 'authorization_code' } = entry;
@@ -136,9 +147,9 @@ export async function registerSignInRoutes(fastify: FastifyInstance, options: Si
     sendPage(reply, startPage({ texts, id, clientId, grant, scopes, replaces }));
   }
 
-  async function begin({ request, reply, texts, id }: AdminCall): Promise<void> {
+  async function begin({ request, reply, texts, caller, id }: AdminCall & { readonly id: string }): Promise<void> {
     const { headers } = request;
-    const begun = await flow.begin({ id, host: headers.host ?? '', secure: cameByHttps(headers) });
+    const begun = await flow.begin({ id, host: headers.host ?? '', secure: cameByHttps(headers), caller });
     switch (begun.next) {
       case 'provider':
         addCookie(reply, begun.cookie);
@@ -166,25 +177,25 @@ export async function registerSignInRoutes(fastify: FastifyInstance, options: Si
     sendPage(reply, devicePage({ texts, id, userCode, verificationUri, verificationUriComplete, minutesLeft }));
   }
 
-  async function finish(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  async function finish(call: PageCall): Promise<void> {
+    const { request, reply } = call;
     const question = request.url.indexOf('?');
     const query = question < 0 ? '' : request.url.slice(question);
     try {
-      // While access is open: not by a foreign name of this server either.
-      const admin = await sessions.require(request.headers);
-      if (admin.renewal !== undefined) addCookie(reply, admin.renewal);
-      const id = await flow.finish({ cookies: request.headers.cookie, query });
+      const { caller } = await admit(call);
+      const id = await flow.finish({ cookies: request.headers.cookie, query, caller });
       addCookie(reply, PENDING_COOKIE.clear());
       // The code leaves the address bar with this.
       seeOther(reply, `/auth?in=${encodeURIComponent(id)}`);
     } catch (error) {
-      const over = !needsSession(error) && !NOT_OVER.has(toSignInProblem(error).reason);
-      if (over) addCookie(reply, PENDING_COOKIE.clear());
+      const isOver = !needsSession(error) && !NOT_OVER.has(toSignInProblem(error).reason);
+      if (isOver) addCookie(reply, PENDING_COOKIE.clear());
       throw error;
     }
   }
 
-  async function beginSession(request: FastifyRequest, reply: FastifyReply, texts: PageTexts): Promise<void> {
+  async function beginSession(call: PageCall): Promise<void> {
+    const { request, reply, texts } = call;
     requireSameOrigin(request.headers);
     const presented = request.body instanceof URLSearchParams ? (request.body.get('key') ?? '').trim() : '';
     try {
@@ -192,11 +203,7 @@ export async function registerSignInRoutes(fastify: FastifyInstance, options: Si
     } catch (error) {
       const isRefusal = error instanceof MoltbotError && error.http < 500;
       if (!isRefusal) throw error;
-      options.onProblem?.({
-        requestId: String(reply.getHeader('x-request-id')),
-        request,
-        problem: toSignInProblem(error),
-      });
+      report(call, error);
       sendPage(reply, sessionPage({ texts, problem: `${error.code}: ${error.message}` }));
       return;
     }
@@ -204,12 +211,16 @@ export async function registerSignInRoutes(fastify: FastifyInstance, options: Si
   }
 }
 
-interface AdminCall {
+interface PageCall {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
   readonly texts: PageTexts;
+  /** Who it is, as far as is known yet. */
+  caller: Caller;
+}
+
+interface AdminCall extends PageCall {
   readonly admin: Admin;
-  readonly id: string;
 }
 
 function sendPage(reply: FastifyReply, { status, headers, body }: Page): void {
