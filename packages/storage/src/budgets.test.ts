@@ -348,6 +348,22 @@ describe('budgets, while the database is away', () => {
     expect(row).toEqual({ rows: 0 });
   });
 
+  it('forget nobody who asks, or settles, in the very moment in which another is answered', async () => {
+    for (let moments = 0; moments < 12; moments += 1) {
+      const keyId = newKey();
+      const budgets = open({ reserveTimeoutMs: 1_000 });
+      const first = idOf(await budgets.reserve(ask(keyId)));
+      for (let moment = 0; moment < moments; moment += 1) await undefined;
+      const second = idOf(await budgets.reserve(ask(keyId)));
+      budgets.settle(first, 1n);
+      await budgets.flush();
+      for (let moment = 0; moment < moments; moment += 1) await undefined;
+      budgets.settle(second, 1n);
+      await budgets.close();
+      expect((await figures(budgets, keyId)).day).toEqual([2n, 0n]);
+    }
+  });
+
   it('end within their time', async () => {
     const { budgets, state } = setUp();
     const id = idOf(await budgets.reserve(ask(newKey())));

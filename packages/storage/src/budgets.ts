@@ -66,6 +66,7 @@ export function createBudgets(options: BudgetsOptions): Budgets {
   const moment = (): number | null => clock?.() ?? null;
   let asks: Waiting[] = [];
   let asking: Promise<void> | undefined;
+  let busy = false;
   const settlements = new Map<string, bigint>();
   let writing: Promise<boolean> | undefined;
   let writeTimer: NodeJS.Timeout | undefined;
@@ -101,18 +102,19 @@ export function createBudgets(options: BudgetsOptions): Budgets {
         waiting.fail(new MoltbotError('storage_unavailable', 'The database takes too long to look up the budget.'));
       }, reserveTimeoutMs);
       asks.push(waiting);
-      asking ??= askAll().finally(() => {
-        asking = undefined;
-      });
+      if (!busy) asking = askAll();
     });
   }
 
   async function askAll(): Promise<void> {
+    busy = true;
     while (asks.length > 0) {
       const batch = asks.slice(0, BATCH).filter((waiting) => !waiting.over);
       asks = asks.slice(BATCH);
       if (batch.length > 0) await askBatch(batch);
     }
+    // At once: who asks a moment later must not be taken for one who is waited for.
+    busy = false;
   }
 
   async function askBatch(batch: readonly Waiting[]): Promise<void> {
