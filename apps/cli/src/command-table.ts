@@ -34,6 +34,14 @@ const CLIENT_OPTIONS: readonly OptionRow[] = [
   { flags: '--key <key>', key: 'key' },
 ];
 
+const LIMIT_OPTIONS: readonly OptionRow[] = [
+  { flags: '--requests-per-minute <number>', key: 'requestsPerMinute' },
+  { flags: '--tokens-per-minute <number>', key: 'tokensPerMinute' },
+  { flags: '--parallel <number>', key: 'parallel' },
+  { flags: '--budget-day <amount>', key: 'budgetDay' },
+  { flags: '--budget-month <amount>', key: 'budgetMonth' },
+];
+
 /** Every command there is, in the order of the help. */
 export const COMMANDS: readonly CommandRow[] = [
   {
@@ -114,7 +122,9 @@ export const COMMANDS: readonly CommandRow[] = [
     key: 'keysCreate',
     options: [
       { flags: '--scopes <list>', key: 'scopes' },
+      { flags: '--models <list>', key: 'models' },
       { flags: '--expires <duration>', key: 'expires' },
+      ...LIMIT_OPTIONS,
     ],
     load: async () => (await import('./commands/keys.js')).keysCreate,
   },
@@ -125,5 +135,55 @@ export const COMMANDS: readonly CommandRow[] = [
     key: 'keysRevoke',
     load: async () => (await import('./commands/keys.js')).keysRevoke,
   },
+  {
+    name: 'keys show',
+    arguments: '<name-or-id>',
+    key: 'keysShow',
+    load: async () => (await import('./commands/keys-change.js')).keysShow,
+  },
+  {
+    name: 'keys update',
+    arguments: '<name-or-id>',
+    key: 'keysUpdate',
+    options: [
+      { flags: '--name <name>', key: 'newName' },
+      { flags: '--scopes <list>', key: 'newScopes' },
+      { flags: '--models <list>', key: 'models' },
+      { flags: '--expires <duration>', key: 'newExpires' },
+      ...LIMIT_OPTIONS,
+    ],
+    load: async () => (await import('./commands/keys-change.js')).keysUpdate,
+  },
+  {
+    name: 'keys rotate',
+    arguments: '<name-or-id>',
+    key: 'keysRotate',
+    options: [{ flags: '--grace <duration>', key: 'grace' }],
+    load: async () => (await import('./commands/keys-change.js')).keysRotate,
+  },
+  {
+    name: 'audit',
+    key: 'audit',
+    options: [
+      { flags: '--since <time>', key: 'since' },
+      { flags: '--denied', key: 'denied' },
+      { flags: '--actor <id>', key: 'actor' },
+      { flags: '--action <name>', key: 'action' },
+      { flags: '--limit <number>', key: 'auditLimit' },
+    ],
+    load: async () => (await import('./commands/audit.js')).audit,
+  },
   { name: 'status', key: 'status', load: async () => (await import('./commands/status.js')).status },
+  {
+    name: 'doctor',
+    key: 'doctor',
+    options: [
+      { flags: '--lint', key: 'lint' },
+      { flags: '--fix', key: 'fix' },
+      { flags: '--yes', key: 'yes' },
+      { flags: '--only <checks>', key: 'only' },
+      { flags: '--explain <code>', key: 'explain' },
+    ],
+    load: async () => (await import('./commands/doctor.js')).doctor,
+  },
 ];

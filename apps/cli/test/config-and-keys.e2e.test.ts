@@ -1,7 +1,7 @@
 import { chmodSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { moltbot, type RunningMoltbot, startMoltbot, temporaryHome } from './moltbot.js';
+import { eventually, moltbot, type RunningMoltbot, startMoltbot, temporaryHome } from './moltbot.js';
 
 const home = temporaryHome();
 afterAll(() => home.remove());
@@ -146,6 +146,90 @@ describe('moltbot keys, on a server that demands them', () => {
     expect((await keys('create', 'x', '--scopes', 'chat,root')).code).toBe(2);
     expect((await keys('create', 'x', '--expires', 'soon')).code).toBe(2);
     expect((await keys('create', 'x', '--expires', '9999999999999d')).code).toBe(2);
+  });
+
+  it('changes what one may do, and says what it is now', async () => {
+    const updated = await keys(
+      'update',
+      'laptop',
+      '--models',
+      'demo:*',
+      '--requests-per-minute',
+      '600',
+      '--budget-day',
+      '5',
+    );
+    expect(updated).toMatchObject({ code: 0, stdout: expect.stringContaining('within a second') });
+    const shown = await keys('show', 'laptop');
+    expect(shown.stdout).toMatch(/^STATE +active$/m);
+    expect(shown.stdout).toMatch(/demo:\*$/m);
+    expect(shown.stdout).toMatch(/requests_per_minute 600, budget_per_day 5$/m);
+    expect(shown.stdout).toMatch(/^SPENT TODAY \(UTC\) +0 /m);
+    expect(shown.stdout + updated.stdout).not.toContain(key);
+    // The running server knows.
+    await eventually(async () => (await chat('--key', key, '-m', 'default')).code === 1);
+    expect((await keys('update', 'laptop', '--models', 'all', '--budget-day', 'none', '--expires', 'never')).code).toBe(
+      0,
+    );
+    expect(json((await keys('show', 'laptop', '--json')).stdout)).toMatchObject({
+      models: null,
+      limits: { requests_per_minute: 600 },
+      expiresAt: null,
+      budgets: null,
+    });
+    await eventually(async () => (await chat('--key', key)).code === 0);
+  });
+
+  it.each([
+    ['update', 'laptop'],
+    ['update', 'laptop', '--models', 'openai:gpt-*'],
+    ['update', 'laptop', '--scopes', 'root'],
+    ['update', 'laptop', '--parallel', '0'],
+    ['update', 'laptop', '--parallel', ''],
+    ['update', 'laptop', '--budget-day=-1'],
+    ['update', 'laptop', '--expires', 'soon'],
+    ['rotate', 'laptop', '--grace', '31d'],
+  ])('refuses `keys %s %s %s %s` with 2', async (...args) => {
+    const refused = await keys(...args);
+    expect(refused).toMatchObject({ code: 2, stdout: '' });
+    expect(refused.stderr).not.toContain('    at ');
+  });
+
+  it('gives one another secret, and the former one lives as long as is said', async () => {
+    const rotated = await keys('rotate', 'laptop', '--grace', '1h');
+    expect(rotated.code).toBe(0);
+    expect(rotated.stderr).toContain('taken for 1h more');
+    const secret = rotated.stdout.trim();
+    expect((await chat('--key', secret)).code).toBe(0);
+    expect((await chat('--key', key)).code).toBe(0);
+    const again = json((await keys('rotate', 'laptop', '--json')).stdout);
+    await eventually(async () => (await chat('--key', secret)).code === 1);
+    key = String(again['key']);
+    expect((await chat('--key', key)).code).toBe(0);
+    expect((await keys('rotate', 'nobody')).code).toBe(1);
+  });
+
+  it('leaves in the audit log what was done by command and who was refused', async () => {
+    const audit = async (...args: readonly string[]) => moltbot(['audit', ...args], { home: guarded.path });
+    const acts = json((await audit('--action', 'key', '--json')).stdout)['entries'] as Record<string, unknown>[];
+    expect(acts.map(({ action }) => action)).toEqual(
+      expect.arrayContaining(['key.create', 'key.update', 'key.rotate']),
+    );
+    expect(acts[0]).toMatchObject({ actor: 'local', actorName: expect.any(String), outcome: 'allowed' });
+    const denied = await audit('--denied', '--since', '1h');
+    expect(denied.code).toBe(0);
+    expect(denied.stdout).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +unknown +127\.0\.0\.1 +request +\/v1\/\S+ +\w+/m);
+    expect((await audit('--denied', '--since', '2099-01-01')).stdout).toBe(
+      'Nothing of that kind is in the audit log.\n',
+    );
+    expect((await audit('--json', '--limit', '10000')).stdout).not.toContain(key);
+    for (const args of [
+      ['--since', 'never'],
+      ['--limit', '0'],
+      ['--limit', '1e9'],
+    ]) {
+      expect((await audit(...args)).code).toBe(2);
+    }
   });
 
   it('revokes by name, once', async () => {

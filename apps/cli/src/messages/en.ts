@@ -1,11 +1,13 @@
 import { ERRORS, type ErrorCode } from '@moltbot/contracts';
 import { englishAuth } from './en-auth.js';
 import { englishHelp } from './en-help.js';
+import { englishKeys } from './en-keys.js';
 
 /** English. `command` is how to call us here. */
 export const english = (command: string) => ({
   ...englishHelp,
   ...englishAuth(command),
+  ...englishKeys(command),
   errorAction: (code: ErrorCode): string => ERRORS[code].action.replaceAll('`moltbot ', `\`${command} `),
 
   usageHint: `See: ${command} --help`,
@@ -109,19 +111,4 @@ export const english = (command: string) => ({
   configSet: (key: string, value: string) => `${key}: ${value}`,
   configWritten: (file: string) => `written to ${file}`,
   configNeedsRestart: 'This setting takes effect at the next start.',
-
-  keyCreated: (name: string) => `API key \`${name}\`, shown only now:`,
-  keyRevoked: (name: string) => `API key \`${name}\` is revoked: running servers refuse it within 30 s.`,
-  keyUnknown: (name: string) => `There is no active API key \`${name}\`. See: ${command} keys list`,
-  noKeys: `No API keys. Create one: ${command} keys create NAME`,
-  badDuration: (text: string) => `\`${text}\` is no lifetime: write 12h or 90d, at most 36500d.`,
-  badScope: (name: string) => `There is no scope \`${name}\`: chat, jobs, admin.`,
-  keyActive: 'active',
-  keyRevokedState: 'revoked',
-  keyExpired: 'expired',
-  never: 'never',
-  columnScopes: 'SCOPES',
-  columnLastUsed: 'LAST USED',
-  columnExpires: 'EXPIRES',
-  columnPrefix: 'KEY',
 });

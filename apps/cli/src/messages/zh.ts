@@ -2,11 +2,13 @@ import type { Messages } from './messages.js';
 import { chineseAuth } from './zh-auth.js';
 import { chineseErrorActions } from './zh-error-actions.js';
 import { chineseHelp } from './zh-help.js';
+import { chineseKeys } from './zh-keys.js';
 
 /** Chinese. `command` is how to call us here. */
 export const chinese = (command: string): Messages => ({
   ...chineseHelp,
   ...chineseAuth(command),
+  ...chineseKeys(command),
   errorAction: (code) => chineseErrorActions[code].replaceAll('`moltbot ', `\`${command} `),
 
   usageHint: `参见：${command} --help`,
@@ -101,18 +103,4 @@ export const chinese = (command: string): Messages => ({
   configSet: (key, value) => `${key}: ${value}`,
   configWritten: (file) => `已写入 ${file}`,
   configNeedsRestart: '该设置在下次启动时生效。',
-  keyCreated: (name) => `API 密钥 \`${name}\`，仅显示这一次：`,
-  keyRevoked: (name) => `API 密钥 \`${name}\` 已吊销：运行中的服务器将在 30 秒内拒绝它。`,
-  keyUnknown: (name) => `没有有效的 API 密钥 \`${name}\`。参见：${command} keys list`,
-  noKeys: `没有 API 密钥。创建一个：${command} keys create 名称`,
-  badDuration: (text) => `\`${text}\` 不是有效期：请写 12h 或 90d，最长 36500d。`,
-  badScope: (name) => `没有权限范围 \`${name}\`：chat、jobs、admin。`,
-  keyActive: '有效',
-  keyRevokedState: '已吊销',
-  keyExpired: '已过期',
-  never: '从不',
-  columnScopes: '权限',
-  columnLastUsed: '上次使用',
-  columnExpires: '到期',
-  columnPrefix: '密钥',
 });
