@@ -353,11 +353,11 @@ describe('budgets, while the database is away', () => {
       const keyId = newKey();
       const budgets = open({ reserveTimeoutMs: 1_000 });
       const first = idOf(await budgets.reserve(ask(keyId)));
-      for (let moment = 0; moment < moments; moment += 1) await undefined;
+      for (let moment = 0; moment < moments; moment += 1) await Promise.resolve();
       const second = idOf(await budgets.reserve(ask(keyId)));
       budgets.settle(first, 1n);
       await budgets.flush();
-      for (let moment = 0; moment < moments; moment += 1) await undefined;
+      for (let moment = 0; moment < moments; moment += 1) await Promise.resolve();
       budgets.settle(second, 1n);
       await budgets.close();
       expect((await figures(budgets, keyId)).day).toEqual([2n, 0n]);

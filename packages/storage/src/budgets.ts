@@ -108,13 +108,16 @@ export function createBudgets(options: BudgetsOptions): Budgets {
 
   async function askAll(): Promise<void> {
     busy = true;
-    while (asks.length > 0) {
-      const batch = asks.slice(0, BATCH).filter((waiting) => !waiting.over);
-      asks = asks.slice(BATCH);
-      if (batch.length > 0) await askBatch(batch);
+    try {
+      while (asks.length > 0) {
+        const batch = asks.slice(0, BATCH).filter((waiting) => !waiting.over);
+        asks = asks.slice(BATCH);
+        if (batch.length > 0) await askBatch(batch);
+      }
+    } finally {
+      // In the same moment in which the last is answered: who asks in the next must not wait for nobody.
+      busy = false;
     }
-    // At once: who asks a moment later must not be taken for one who is waited for.
-    busy = false;
   }
 
   async function askBatch(batch: readonly Waiting[]): Promise<void> {
