@@ -17,3 +17,6 @@ export {
   type SealingKeys,
 } from './open-credentials.js';
 export type { OpenOAuthClient } from './create-refresher.js';
+export type { Keyring } from './secret-key/keyring.js';
+export type { SecretKeySource } from './secret-key/key-marker.js';
+export { type OpenedSecretKey, openSecretKey, type OpenSecretKeyOptions } from './secret-key/open-secret-key.js';
