@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { Redis, type RedisOptions } from 'ioredis';
+import type { Redis, RedisOptions } from 'ioredis';
 import type { Script } from './redis-scripts.js';
 import { StateError } from './state-error.js';
 
@@ -26,45 +26,52 @@ const DISCONNECT_WITHIN_MS = 200;
  * answer is overdue (Redis answers in order, so that all behind it would be late too), calls are refused at once.
  */
 export class RedisConnection {
-  readonly #client: Redis;
+  #client: Redis | undefined;
   readonly #options: RedisConnectionOptions;
   /** Answers that are late and still owed. */
   #overdue = 0;
   #watchdog: NodeJS.Timeout | undefined;
   #lost: string | undefined;
   /** Settles when the first attempt has come to something; then the state of the connection is known. */
-  readonly #firstAttempt: Promise<void>;
+  readonly #firstAttempt = Promise.withResolvers<void>();
   #attempted = false;
   readonly #waiting = new Set<() => void>();
   #closed = false;
 
   constructor(options: RedisConnectionOptions) {
     this.#options = options;
-    this.#client = new Redis(options.url, CONNECTION_OPTIONS);
-    this.#firstAttempt = new Promise((resolve) => {
-      const settle = (): void => {
-        this.#attempted = true;
-        resolve();
-      };
-      this.#client.once('ready', settle);
-      this.#client.once('error', settle);
-      this.#client.once('end', settle);
+    this.#open().catch((error: unknown) => {
+      this.#firstCame();
+      this.#lose(reasonOf(error));
     });
-    this.#client.on('connect', () => this.#watch());
-    this.#client.on('ready', () => {
+  }
+
+  /** The library costs 30 MB: only who has a Redis pays for it. */
+  async #open(): Promise<void> {
+    const { Redis: Client } = await import('ioredis');
+    if (this.#closed) return;
+    const client = new Client(this.#options.url, CONNECTION_OPTIONS);
+    this.#client = client;
+    client.on('connect', () => this.#watch());
+    client.on('ready', () => {
+      this.#firstCame();
       clearTimeout(this.#watchdog);
       this.#lost = undefined;
       this.#wake();
-      options.onEvent({ type: 'connected' });
+      this.#options.onEvent({ type: 'connected' });
     });
-    this.#client.on('error', (error: unknown) => this.#lose(reasonOf(error)));
-    this.#client.on('close', () => this.#lose('closed'));
+    client.on('error', (error: unknown) => {
+      this.#lose(reasonOf(error));
+      this.#firstCame();
+    });
+    client.on('close', () => this.#lose('closed'));
+    client.once('end', () => this.#firstCame());
   }
 
   /** Why it can't be used now; `undefined`: it can. */
   get trouble(): string | undefined {
     if (this.#lost !== undefined) return this.#lost;
-    if (this.#client.status !== 'ready') return 'connecting';
+    if (this.#client?.status !== 'ready') return 'connecting';
     return this.#overdue > 0 ? 'no answer' : undefined;
   }
 
@@ -77,9 +84,9 @@ export class RedisConnection {
     { within, onLate }: { readonly within?: number; readonly onLate?: (reply: Reply) => void } = {},
   ): Promise<Reply> {
     const started = performance.now();
-    await this.#connected();
+    const client = await this.#connected();
     if (this.#overdue > 0) throw new StateError('timeout');
-    const reply = send(this.#client);
+    const reply = send(client);
     const timeoutMs = (within ?? this.#options.timeoutMs) - (performance.now() - started);
     return await this.#inTime(reply, Math.max(1, timeoutMs), onLate);
   }
@@ -110,20 +117,26 @@ export class RedisConnection {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#watchdog);
-    this.#client.disconnect();
+    this.#client?.disconnect();
+    this.#firstCame();
     this.#wake();
   }
 
-  async #connected(): Promise<void> {
-    if (this.#lost === undefined && this.#client.status === 'ready') return;
+  async #connected(): Promise<Redis> {
     if (!this.#attempted) {
-      const first = Promise.withResolvers<void>();
-      const timer = setTimeout(first.resolve, this.#options.timeoutMs);
-      await Promise.race([this.#firstAttempt, first.promise]);
+      const limit = Promise.withResolvers<void>();
+      const timer = setTimeout(limit.resolve, this.#options.timeoutMs);
+      await Promise.race([this.#firstAttempt.promise, limit.promise]);
       clearTimeout(timer);
-      if (this.trouble === undefined) return;
     }
-    throw new StateError('disconnected', this.trouble);
+    const client = this.#client;
+    if (this.#lost !== undefined || client?.status !== 'ready') throw new StateError('disconnected', this.trouble);
+    return client;
+  }
+
+  #firstCame(): void {
+    this.#attempted = true;
+    this.#firstAttempt.resolve();
   }
 
   async #inTime<Reply>(
@@ -173,7 +186,7 @@ export class RedisConnection {
     if (this.#closed) return;
     this.#watchdog = setTimeout(() => {
       this.#lose('no answer');
-      this.#client.disconnect(true);
+      this.#client?.disconnect(true);
     }, this.#options.hangsAfterMs);
   }
 
