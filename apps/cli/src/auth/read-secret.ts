@@ -20,7 +20,7 @@ export async function readSecret(
   options: ReadSecretOptions & { readonly interrupt: () => void },
 ): Promise<Secret | undefined> {
   const { stdin, ask, question, signal, interrupt } = options;
-  const isTerminal = stdin.isTTY === true;
+  const isTerminal = stdin.isTTY;
   if (isTerminal) {
     ask(question);
     stdin.setRawMode(true);
@@ -33,7 +33,7 @@ export async function readSecret(
       if (character === '\r' || character === '\n') return resolve(typed);
       if (isTerminal && character === '\u0003') return interrupt();
       if (isTerminal && character === '\u0004') return resolve(typed);
-      if (isTerminal && (character === '\u007f' || character === '\b')) typed = [...typed].slice(0, -1).join('');
+      if (isTerminal && (character === '\u007f' || character === '\b')) typed = typed.slice(0, -1);
       else if (isTerminal && character === '\u0015') typed = '';
       else if (typed.length < MAX_LENGTH) typed += character;
     }

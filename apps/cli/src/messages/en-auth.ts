@@ -22,6 +22,12 @@ export const englishAuth = (command: string) => ({
   authPaste: 'Is the browser on another machine? Then paste the address that it ends at here:',
   authPasteOnly: (uri: string) =>
     `The provider sends the browser back to ${uri}. Paste the whole address that it ends at here:`,
+  authPasteProblem: {
+    'not-an-address': 'That is no address. Copy the whole of it from the browser.',
+    'no-code': 'That address holds no code: it is not the one that the browser ends at.',
+    'other-sign-in': 'That address belongs to another sign-in.',
+    'too-long': 'That is too long to be the address.',
+  },
   authDeviceOpen: (uri: string) => `Open ${uri} on any device and enter this code:`,
   authDeviceWaits: (left: string) => `waiting … ${left} left`,
   authSigningIn: 'signing in …',
@@ -100,6 +106,8 @@ export const englishAuth = (command: string) => ({
     unresolved: (name: string, why: string) => `${name}: ${why}`,
     rejected: (name: string, by: string, status: string) => `${name}: rejected by the ${by}${status}`,
     expiring: (name: string, when: string) => `${name}: the token ends ${when} and does not renew itself`,
+    inactive: (name: string) =>
+      `${name}: the authorization server has ended the sign-in, though the provider still takes its last token`,
     failing: (name: string, why: string) => `${name}: renewing the token fails (${why})`,
     missingScopes: (name: string, scopes: string) => `${name}: calls need scopes that were not granted: ${scopes}`,
     coolingDown: (name: string, until: string, reason: string) =>
@@ -107,6 +115,8 @@ export const englishAuth = (command: string) => ({
     coolingDownModel: (name: string, model: string, until: string, reason: string) =>
       `${name}: the server leaves it alone at ${model} for ${until} (${reason})`,
   },
+  /** As it can be pasted. */
+  authCommand: (words: string) => `${command} ${words}`,
   authNext: (what: string) => `next: ${what}`,
   authAllFine: 'All credentials are usable.',
 
