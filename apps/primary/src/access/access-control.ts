@@ -41,12 +41,14 @@ export function createAccessControl(options: {
     version: () => storage.apiKeys.version(),
     onEvent: (event) => telemetry.accessEvent(event),
   });
-  const network = server.oidc === undefined ? undefined : createNetwork({ ...(system && { system }) });
+  // Where access is open nobody is asked for a token.
+  const oidc = mode === 'open' ? undefined : server.oidc;
+  const network = oidc === undefined ? undefined : createNetwork({ ...(system && { system }) });
   const tokens =
-    server.oidc === undefined || network === undefined
+    oidc === undefined || network === undefined
       ? undefined
       : createJwtVerifier({
-          settings: server.oidc,
+          settings: oidc,
           fetch: network.fetch,
           onEvent: (event) => telemetry.accessEvent(event),
         });

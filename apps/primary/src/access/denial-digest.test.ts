@@ -7,7 +7,9 @@ beforeEach(() => {
   jest.useFakeTimers({ now: 1_000_000 });
   rows = [];
 });
-afterEach(() => jest.useRealTimers());
+afterEach(() => {
+  jest.useRealTimers();
+});
 
 const digestOf = (limits: Partial<DenialDigestLimits> = {}) =>
   new DenialDigest({ record: (row) => rows.push(row), clock: Date.now, elapsed: Date.now, limits });

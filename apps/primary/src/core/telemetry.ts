@@ -1,4 +1,4 @@
-import type { ApiKeyVerifierEvent, JwtVerifierEvent, BudgetLedger, LimiterEvent } from '@moltbot/auth';
+import type { CredentialStatus, ApiKeyVerifierEvent, JwtVerifierEvent, BudgetLedger, LimiterEvent } from '@moltbot/auth';
 import type { MoltbotError, RequestRecord } from '@moltbot/contracts';
 import type { Logger, Metrics } from '@moltbot/observability';
 import type { RouterObserver } from '@moltbot/providers';
@@ -122,6 +122,7 @@ export function createTelemetry(options: { readonly logger: Logger; readonly met
       if (event.type === 'api-key-grace')
         logger.warn(event.type, { keyId: event.keyId, verifiedMsAgo: event.verifiedMsAgo });
       else if ('error' in event) logger.warn(event.type, { error: errorText(event.error) });
+      else if (event.type === 'issuer-insecure') logger.warn(event.type, { url: event.url });
       else logger.info(event.type);
     },
 
@@ -177,6 +178,7 @@ function routerObserver(options: { logger: Logger; metrics: Metrics; ledger: Usa
           credential: record.credential,
           outcome,
           status: record.status,
+          connection: record.connection,
           durationMs: Math.round(record.durationMs),
         });
       }

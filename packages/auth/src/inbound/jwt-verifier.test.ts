@@ -277,6 +277,17 @@ describe('any other token', () => {
 });
 
 describe('the issuer’s keys', () => {
+  it.each([
+    ['http://127.0.0.1:1', undefined, false],
+    ['http://localhost:1', undefined, false],
+    ['https://sso.example', undefined, false],
+    ['http://sso.example', undefined, true],
+    ['https://sso.example', 'http://keys.internal/jwks', true],
+  ])('of %s at %s are warned of where others could change them on the way', (url, uri, warned) => {
+    const { events } = setUp({ issuer: url, ...(uri !== undefined && { jwks_uri: uri }) });
+    expect(events.some(({ type }) => type === 'issuer-insecure')).toBe(warned);
+  });
+
   it('are fetched once for any number of first tokens', async () => {
     const { verifier } = setUp();
     const tokens = await Promise.all(

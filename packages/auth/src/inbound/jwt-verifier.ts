@@ -10,7 +10,10 @@ import { subjectKeyId, toIdentity } from './token-identity.js';
 
 export type JwtVerifierEvent =
   /** The issuer’s keys could not be fetched; those that are known serve on for a while. */
-  { readonly type: 'issuer-keys-failed'; readonly error: unknown } | { readonly type: 'issuer-keys-changed' };
+  | { readonly type: 'issuer-keys-failed'; readonly error: unknown }
+  | { readonly type: 'issuer-keys-changed' }
+  /** The keys come from another machine unencrypted: who is on the way may sign tokens. */
+  | { readonly type: 'issuer-insecure'; readonly url: string };
 
 export interface JwtVerifierOptions {
   readonly settings: OidcSettings;
@@ -77,6 +80,9 @@ export function createJwtVerifier(options: JwtVerifierOptions): JwtVerifier {
     },
     onFailure: (error) => onEvent({ type: 'issuer-keys-failed', error }),
   });
+
+  const source = settings.jwks_uri ?? settings.issuer;
+  if (isExposed(source)) onEvent({ type: 'issuer-insecure', url: source });
 
   function verify(token: string): Identity | Promise<Identity> {
     if (token.length > MAX_LENGTH) throw invalid('too long');
@@ -171,6 +177,11 @@ export function createJwtVerifier(options: JwtVerifierOptions): JwtVerifier {
       await keys.fetchAgain();
     },
   };
+}
+
+function isExposed(text: string): boolean {
+  const { protocol, hostname } = new URL(text);
+  return protocol !== 'https:' && hostname !== 'localhost' && hostname !== '[::1]' && !hostname.startsWith('127.');
 }
 
 /** A token that names no key is tried with each that could have signed it. */
