@@ -51,6 +51,7 @@ export function createTelemetry({ logger, metrics }: TelemetryOptions): Telemetr
             credential: record.credential,
             outcome,
             status: record.status,
+            connection: record.connection,
             durationMs: Math.round(record.durationMs),
           });
         }

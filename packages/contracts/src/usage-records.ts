@@ -14,6 +14,8 @@ export interface AttemptRecord {
   /** `ok`, a FailureKind, or the code of the error for which nothing was sent (`credential_expired`). */
   readonly outcome: string;
   readonly status?: number | undefined;
+  /** Why no connection came about, where none did: `certificate-expired`, `proxy: proxy-login-required`. */
+  readonly connection?: string | undefined;
   readonly durationMs: number;
   readonly firstContentMs?: number | undefined;
   readonly usage?: Usage | undefined;

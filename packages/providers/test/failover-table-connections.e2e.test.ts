@@ -91,7 +91,10 @@ describe('a connection that breaks before headers', () => {
       models: { first: { script: ANSWER, baseUrl: 'http://127.0.0.1:1/v1' } },
     });
     expect(await failureOf(engine.answer(call()))).toMatchObject({ code: 'upstream_unreachable', http: 502 });
-    expect(attempts.map(({ outcome }) => outcome)).toEqual(['unreachable', 'unreachable']);
+    expect(attempts.map(({ outcome, connection }) => `${outcome} ${connection}`)).toEqual([
+      'unreachable connection-refused',
+      'unreachable connection-refused',
+    ]);
   });
 });
 

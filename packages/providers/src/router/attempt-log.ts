@@ -1,4 +1,5 @@
 import type { AttemptRecord, AttemptSummary, ErrorCode, Usage } from '@moltbot/contracts';
+import type { ConnectionFault } from '@moltbot/network';
 import type { Model } from '../target.js';
 import type { Payer } from './credential-health.js';
 import type { EngineParts } from './engine-parts.js';
@@ -24,6 +25,7 @@ export class AttemptLog {
   /** On the clock of `elapsed`. */
   readonly startedElapsed: number;
   status: number | undefined;
+  connection: ConnectionFault | undefined;
   firstContentMs: number | undefined;
   readonly #options: AttemptLogOptions;
   readonly #index: number;
@@ -67,6 +69,7 @@ export class AttemptLog {
       credential: this.payer?.id ?? 'none',
       outcome,
       status: this.status,
+      ...(this.connection && { connection: sayConnection(this.connection) }),
       durationMs,
       firstContentMs: this.firstContentMs,
       usage,
@@ -94,4 +97,8 @@ export class AttemptLog {
         ? { target, outcome, durationMs }
         : { target, outcome, status: this.status, durationMs };
   }
+}
+
+function sayConnection({ at, kind }: ConnectionFault): string {
+  return at === 'proxy' ? `proxy: ${kind}` : kind;
 }

@@ -146,6 +146,7 @@ async function callOnce<Result>(options: {
     }
     const error = withoutSecret(failureOf(thrown, run), token);
     log.status ??= error.status;
+    log.connection = error.connection;
     log.end(error.kind);
     breaker.failed(ticket, error.kind);
     return { state: 'failed', error, startedAt };
