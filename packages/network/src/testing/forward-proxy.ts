@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { listening } from './listening.js';
 
-/** A status, or no answer at all; for every host, or by its name. */
+/** A status, or no answer at all; for every host, or by its name or `name:port`. */
 export type Refusals = number | 'silence' | Readonly<Record<string, number | 'silence'>>;
 
 export interface ForwardProxyOptions {
@@ -42,10 +42,11 @@ export function proxyRules(options: ForwardProxyOptions, calls: ProxiedCall[]): 
   const expected = login === undefined ? undefined : `Basic ${Buffer.from(login).toString('base64')}`;
   return {
     admit(request, target) {
-      const refusal = typeof refuse === 'object' ? refuse[target.hostname] : refuse;
+      const byPort = `${target.hostname}:${portOf(target)}`;
+      const refusal = typeof refuse === 'object' ? (refuse[byPort] ?? refuse[target.hostname]) : refuse;
       const denied = expected !== undefined && request.headers['proxy-authorization'] !== expected ? 407 : refusal;
       const status = denied === 'silence' ? 0 : (denied ?? 200);
-      calls.push({ method: request.method ?? '', target: `${target.hostname}:${portOf(target)}`, status });
+      calls.push({ method: request.method ?? '', target: byPort, status });
       return denied;
     },
     addressOf(target) {

@@ -1,0 +1,89 @@
+import type { OAuthEndpoints } from '@moltbot/config';
+import type { Network } from '@moltbot/network';
+
+/** Where tokens of a provider are issued, as far as it can be found out. */
+export type SignInEndpoints =
+  | { readonly found: true; readonly tokenEndpoint: string; readonly issuer: string | undefined }
+  | { readonly found: false; readonly url: string; readonly reason: string };
+
+const MAX_DOCUMENT = 1_048_576;
+
+/** The metadata of an issuer: OpenID Connect Discovery, section 4; RFC 8414, section 3. */
+export function metadataUrls(issuer: string): readonly string[] {
+  const { origin, pathname } = new URL(issuer);
+  const path = pathname.replace(/\/+$/, '');
+  return [
+    `${origin}${path}/.well-known/openid-configuration`,
+    `${origin}/.well-known/oauth-authorization-server${path}`,
+  ];
+}
+
+/** The configured token endpoint, or the one that the issuer's metadata names. Rejects only where `signal` is aborted. */
+export async function findSignInEndpoints(options: {
+  readonly endpoints: OAuthEndpoints | undefined;
+  readonly network: Pick<Network, 'fetch'>;
+  readonly signal: AbortSignal;
+}): Promise<SignInEndpoints> {
+  const { endpoints, network, signal } = options;
+  const { issuer, token_endpoint: tokenEndpoint } = endpoints ?? {};
+  if (tokenEndpoint !== undefined) return { found: true, tokenEndpoint, issuer };
+  if (issuer === undefined)
+    return { found: false, url: '', reason: 'neither `issuer` nor `token_endpoint` is configured' };
+  let reason = '';
+  for (const url of metadataUrls(issuer)) {
+    const document = await readDocument({ url, network, signal });
+    if (document.problem === undefined) {
+      const told = document.value['token_endpoint'];
+      if (typeof told === 'string' && /^https?:$/.test(URL.parse(told)?.protocol ?? '')) {
+        return { found: true, tokenEndpoint: told, issuer };
+      }
+    }
+    reason ||= document.problem ?? 'it names no token_endpoint';
+  }
+  return { found: false, url: metadataUrls(issuer)[0] ?? issuer, reason };
+}
+
+/** A JSON document by GET, bounded; `problem` is what came instead. Rejects only where `signal` is aborted. */
+export async function readDocument(options: {
+  readonly url: string;
+  readonly network: Pick<Network, 'fetch'>;
+  readonly signal: AbortSignal;
+}): Promise<
+  | { readonly problem: undefined; readonly value: Readonly<Record<string, unknown>> }
+  | { readonly problem: string; readonly value?: undefined }
+> {
+  const { url, network, signal } = options;
+  try {
+    const answer = await network.fetch(url, { signal, headers: { accept: 'application/json' } });
+    const text = await boundedText(answer);
+    if (answer.status !== 200) return { problem: `HTTP ${answer.status}` };
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== 'object' || value === null) return { problem: 'no JSON object' };
+    return { problem: undefined, value: value as Readonly<Record<string, unknown>> };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { problem: error instanceof SyntaxError ? 'no JSON (a page of a proxy?)' : codeOf(error) };
+  }
+}
+
+async function boundedText(answer: Response): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of answer.body ?? []) {
+    size += piece.length;
+    if (size > MAX_DOCUMENT) throw new SyntaxError('too large');
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString('utf8');
+}
+
+/** The innermost code of an error. */
+export function codeOf(error: unknown): string {
+  for (let current = error, depth = 0; current instanceof Error && depth < 8; current = current.cause, depth += 1) {
+    const inner = current instanceof AggregateError ? (current.errors[0] as unknown) : current;
+    const { code } = inner as { readonly code?: unknown };
+    if (typeof code === 'string' && current.cause === undefined) return code;
+    if (typeof code === 'string' && !code.startsWith('UND_ERR')) return code;
+  }
+  return error instanceof Error ? error.name : 'unknown';
+}
