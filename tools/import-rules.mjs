@@ -18,7 +18,7 @@ export const RULES = {
   'packages/queue': { values: ['contracts'], types: ['config'] },
   'packages/providers': { values: ['contracts', 'network'], types: ['config', 'auth', 'state'] },
   'packages/storage': { values: ['contracts'], types: ['config', 'auth'] },
-  'packages/credentials': { values: ['contracts', 'network', 'auth'], types: ['config', 'storage'] },
+  'packages/credentials': { values: ['contracts', 'network', 'config', 'auth', 'storage'], types: [] },
   'apps/primary': {
     values: [
       'contracts',

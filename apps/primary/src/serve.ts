@@ -71,6 +71,8 @@ export async function serve(options: { readonly argv: readonly string[] }): Prom
       config: () => watcher.current(),
       telemetry,
       proxy: readProxyEnvironment(env),
+      env,
+      homeDirectory: homedir(),
     });
     parts.core = core;
     const adapter = new FastifyAdapter({

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { createVault } from '@moltbot/auth';
 import { type LoadedConfig, settingsSchema } from '@moltbot/config';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
@@ -82,6 +83,7 @@ beforeEach(async () => {
   models = await openModels({
     config: () => config,
     proxy: { httpProxy: undefined, httpsProxy: undefined, noProxy: [] },
+    vault: createVault({ credentials: () => config.credentials }),
     observer: {},
   });
 });

@@ -1,4 +1,4 @@
-import { createVault } from '@moltbot/auth';
+import type { CredentialVault } from '@moltbot/auth';
 import { type LoadedConfig, type ProxyEnvironment, type Settings, systemProxies } from '@moltbot/config';
 import { createRequestIds } from '@moltbot/observability';
 import {
@@ -18,6 +18,7 @@ export interface OpenModelsOptions {
   /** As it is now: follows edits of the files. */
   readonly config: () => LoadedConfig;
   readonly proxy: ProxyEnvironment;
+  readonly vault: CredentialVault;
   readonly observer: RouterObserver;
 }
 
@@ -27,11 +28,10 @@ export interface OpenModels {
 }
 
 /** Router, engine and connections to providers, the built-in demo model included. */
-export async function openModels({ config, proxy, observer }: OpenModelsOptions): Promise<OpenModels> {
+export async function openModels({ config, proxy, vault, observer }: OpenModelsOptions): Promise<OpenModels> {
   const settings = (): Settings => config().settings;
   const demo = await startDemoUpstream({ unref: true });
   const state = openSharedState({ url: settings().state.url, queueUrl: settings().queue.url });
-  const vault = createVault({ credentials: () => config().credentials });
   const system = systemProxies(proxy);
   /** By provider and what its connections are made of: one whose settings change gets another client, the old one lives to the end. */
   const clients = new Map<string, UpstreamClient>();

@@ -94,6 +94,8 @@ export async function serve({ argv }: { readonly argv: readonly string[] }): Pro
       paths,
       config: () => watch.current(),
       proxy,
+      env,
+      homeDirectory: homedir(),
       logger,
       metrics,
       telemetry,

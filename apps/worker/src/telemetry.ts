@@ -1,3 +1,4 @@
+import { type CredentialsEvent, credentialsEventLine } from '@moltbot/credentials';
 import type { Logger, Metrics } from '@moltbot/observability';
 import type { JobEvent } from '@moltbot/queue';
 import type { RouterObserver } from '@moltbot/providers';
@@ -14,6 +15,7 @@ export interface Telemetry {
   storageEvent(event: StorageEvent): void;
   /** `ledger` is there where the storage is open. */
   routerObserver(ledger: UsageLedger | undefined): RouterObserver;
+  credentialsEvent(event: CredentialsEvent): void;
   configChanged(keys: readonly string[], waiting: readonly string[]): void;
   configRefused(error: unknown): void;
 }
@@ -36,6 +38,11 @@ export function createTelemetry({ logger, metrics }: TelemetryOptions): Telemetr
         const { type, ...fields } = event;
         logger.info(type, fields);
       }
+    },
+
+    credentialsEvent: (event) => {
+      const { level, message, fields } = credentialsEventLine(event);
+      logger[level](message, fields);
     },
 
     routerObserver: (ledger) => ({

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { LoadedConfig, MoltbotPaths, ProxyEnvironment } from '@moltbot/config';
+import type { Environment, LoadedConfig, MoltbotPaths, ProxyEnvironment } from '@moltbot/config';
 import { MoltbotError } from '@moltbot/contracts';
+import { openHomeCredentials } from '@moltbot/credentials';
 import type { Logger, Metrics } from '@moltbot/observability';
 import { type JobCounts, type JobWorker, openQueues, type Queues } from '@moltbot/queue';
 import { openStorage, type Storage } from '@moltbot/storage';
@@ -15,6 +16,9 @@ export interface WorkerOptions {
   /** As it is now: follows edits of the files. */
   readonly config: () => LoadedConfig;
   readonly proxy: ProxyEnvironment;
+  /** For what auth.json refers to, and the key that seals tokens. */
+  readonly env: Environment;
+  readonly homeDirectory: string;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly telemetry: Telemetry;
@@ -63,9 +67,22 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
         metrics.usageRowsBuffered.set(storage.usage.stats().buffered);
       });
     }
+    const credentials = openHomeCredentials({
+      config,
+      paths: options.paths,
+      env: options.env,
+      homeDirectory: options.homeDirectory,
+      // The queue may be elsewhere, the tokens in the database all the same.
+      storage: async () => storage ?? openCredentialsStorage(options, closers),
+      onEvent: (event) => {
+        telemetry.credentialsEvent(event);
+      },
+    });
+    closers.push(async () => credentials.close());
     const models = await openModels({
       config,
       proxy: options.proxy,
+      vault: credentials.vault,
       observer: telemetry.routerObserver(storage?.usage),
     });
     closers.push(async () => models.close());
@@ -121,21 +138,30 @@ function running(worker: JobWorker, queues: Queues, close: () => Promise<void>):
   };
 }
 
+/** Opened when the first token is asked for; closed after the credentials. */
+async function openCredentialsStorage(options: WorkerOptions, closers: (() => Promise<void>)[]): Promise<Storage> {
+  const storage = await openDatabase(options);
+  // In front: closing goes from the last to the first.
+  closers.unshift(async () => storage.close());
+  return storage;
+}
+
 /** Only where the queue lives in it. */
 async function openStorageFor(options: WorkerOptions): Promise<Storage | undefined> {
-  const { settings } = options.config();
-  if (settings.queue.url !== 'storage') return undefined;
-  return patiently(options, 'the database', async () =>
-    openStorage({
-      settings,
-      paths: options.paths,
-      poolSize: DATABASE_CONNECTIONS,
-      applicationName: 'moltbot-worker',
-      onEvent: (event) => {
-        options.telemetry.storageEvent(event);
-      },
-    }),
-  );
+  if (options.config().settings.queue.url !== 'storage') return undefined;
+  return patiently(options, 'the database', async () => openDatabase(options));
+}
+
+async function openDatabase({ config, paths, telemetry }: WorkerOptions): Promise<Storage> {
+  return openStorage({
+    settings: config().settings,
+    paths,
+    poolSize: DATABASE_CONNECTIONS,
+    applicationName: 'moltbot-worker',
+    onEvent: (event) => {
+      telemetry.storageEvent(event);
+    },
+  });
 }
 
 /** Tries until it works: what is away at the start comes back like what goes away later. */

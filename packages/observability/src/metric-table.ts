@@ -115,6 +115,24 @@ export const METRICS = {
     help: 'Credential of a provider: 1 in use, 0 out (rejected, or without quota).',
     labels: ['credential'],
   },
+  credentialExpires: {
+    name: 'moltbot_credential_expires_timestamp_seconds',
+    type: 'gauge',
+    help: 'When the token of a signed-in account ends (Unix time); it is refreshed before that.',
+    labels: ['credential'],
+  },
+  credentialUsable: {
+    name: 'moltbot_credential_usable',
+    type: 'gauge',
+    help: 'Whether a credential can be used as far as its store knows: 0 where it is expired, revoked, signed out or unresolved.',
+    labels: ['credential'],
+  },
+  credentialRefreshes: {
+    name: 'moltbot_credential_refreshes_total',
+    type: 'counter',
+    help: 'Refreshes that this process began, by result: ok, failed, revoked.',
+    labels: ['credential', 'result'],
+  },
   streamOutcomes: {
     name: 'moltbot_stream_outcomes_total',
     type: 'counter',

@@ -1,5 +1,6 @@
-import { createLimiter, createVault } from '@moltbot/auth';
+import { createLimiter } from '@moltbot/auth';
 import {
+  type Environment,
   type LoadedConfig,
   type MoltbotPaths,
   type ProxyEnvironment,
@@ -7,6 +8,7 @@ import {
   systemProxies,
 } from '@moltbot/config';
 import { MoltbotError, type RequestRecord } from '@moltbot/contracts';
+import { type Credentials, openHomeCredentials } from '@moltbot/credentials';
 import { createRequestIds, type RequestIds } from '@moltbot/observability';
 import {
   createFailoverEngine,
@@ -53,6 +55,8 @@ export interface Core {
   readonly keepAlive: KeepAlive;
   readonly storage: Storage;
   readonly state: SharedState;
+  /** What providers are paid with. */
+  readonly credentials: Credentials;
   readonly clients: ClientPool;
   /** @throws MoltbotError `overloaded`, `shutting_down` */
   requestBegan(exchange: Exchange): void;
@@ -75,6 +79,9 @@ export interface CoreOptions {
   readonly telemetry: Telemetry;
   /** The system's proxies, for calls to providers. */
   readonly proxy: ProxyEnvironment;
+  /** For what auth.json refers to, and the key that seals tokens. */
+  readonly env: Environment;
+  readonly homeDirectory: string;
 }
 
 export async function buildCore(options: CoreOptions): Promise<Core> {
@@ -92,7 +99,17 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
     queueUrl: settings().queue.url,
     onEvent: (event) => telemetry.stateEvent(event),
   });
-  const vault = createVault({ credentials: () => config().credentials });
+  const credentials = openHomeCredentials({
+    config,
+    paths: options.paths,
+    env: options.env,
+    homeDirectory: options.homeDirectory,
+    storage: () => Promise.resolve(storage),
+    onEvent: (event) => telemetry.credentialsEvent(event),
+    onWarning: (warning) => telemetry.logger.warn(warning.message),
+  });
+  const { vault } = credentials;
+  const stopFollowing = telemetry.followCredentials(() => vault.status());
   const system = systemProxies(options.proxy);
   const clients = new ClientPool({ create: (provider) => createProviderClient({ provider, system }) });
   const lists = new ModelLists({ clients, vault, telemetry });
@@ -140,6 +157,7 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
     keepAlive,
     storage,
     state,
+    credentials,
     clients,
     requestBegan(exchange) {
       running.add(exchange);
@@ -177,6 +195,8 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
       lists.close();
       keepAlive.close();
       engine.close();
+      stopFollowing();
+      await credentials.close();
       await clients.close();
       await demo.close();
       await quotas.close();

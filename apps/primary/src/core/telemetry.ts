@@ -1,5 +1,12 @@
-import type { CredentialStatus, ApiKeyVerifierEvent, JwtVerifierEvent, BudgetLedger, LimiterEvent } from '@moltbot/auth';
+import type {
+  ApiKeyVerifierEvent,
+  BudgetLedger,
+  CredentialStatus,
+  JwtVerifierEvent,
+  LimiterEvent,
+} from '@moltbot/auth';
 import type { MoltbotError, RequestRecord } from '@moltbot/contracts';
+import { type CredentialsEvent, credentialsEventLine } from '@moltbot/credentials';
 import type { Logger, Metrics } from '@moltbot/observability';
 import type { RouterObserver } from '@moltbot/providers';
 import type { QuotasEvent, RedisConnectionEvent } from '@moltbot/state';
@@ -29,6 +36,13 @@ export function isDenial({
   return chain === '' ? DENIALS.has(errorCode) : attempts === 0 && LIMITS.has(errorCode);
 }
 
+const REFRESH_RESULTS: { readonly [Type in CredentialsEvent['type']]?: string } = {
+  'credential-refreshed': 'ok',
+  'credential-refresh-failed': 'failed',
+  'credential-revoked': 'revoked',
+};
+const CREDENTIALS_LOOK_MS = 30_000;
+
 const BREAKER_LEVELS = { closed: 0, 'half-open': 1, open: 2 } as const;
 
 /** Where the packages' events become log lines, metrics and ledger rows: packages themselves stay silent. */
@@ -46,6 +60,9 @@ export interface Telemetry {
   quotasEvent(event: QuotasEvent): void;
   /** A caller with a budget asked for a model without a price. */
   unpriced(): void;
+  credentialsEvent(event: CredentialsEvent): void;
+  /** Shows now and then what the store knows of credentials, whoever refreshed them. @returns ends it */
+  followCredentials(status: () => Promise<readonly CredentialStatus[]>): () => void;
   modelListFailed(provider: string, error: unknown): void;
   configChanged(keys: readonly string[]): void;
   configRefused(error: unknown): void;
@@ -146,6 +163,31 @@ export function createTelemetry(options: { readonly logger: Logger; readonly met
     },
 
     unpriced: () => metrics.limitRefusals.inc({ limit: 'unpriced' }),
+
+    credentialsEvent(event) {
+      const { level, message, fields } = credentialsEventLine(event);
+      logger[level](message, fields);
+      const result = REFRESH_RESULTS[event.type];
+      if (result !== undefined && 'id' in event) metrics.credentialRefreshes.inc({ credential: event.id, result });
+      if (event.type === 'credential-refreshed' && event.expiresAt !== undefined) {
+        metrics.credentialExpires.set({ credential: event.id }, event.expiresAt / 1_000);
+      }
+    },
+
+    followCredentials(status) {
+      const show = async (): Promise<void> => {
+        for (const { id, state, expiresAt } of await status()) {
+          metrics.credentialUsable.set({ credential: id }, state === 'ok' || state === 'expiring' ? 1 : 0);
+          if (expiresAt !== undefined) metrics.credentialExpires.set({ credential: id }, expiresAt / 1_000);
+        }
+      };
+      // A store that is away has been told of already.
+      const look = (): void => void show().catch(() => undefined);
+      const timer = setInterval(look, CREDENTIALS_LOOK_MS);
+      timer.unref();
+      look();
+      return () => clearInterval(timer);
+    },
 
     modelListFailed: (provider, error) => logger.debug('no list of models', { provider, error: errorText(error) }),
 

@@ -26,7 +26,10 @@ async function* breaking(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, un
 
 async function bytesOf(store: ObjectStore, key: string, range: { start?: number; end?: number } = {}) {
   const found = await store.get({ key, ...range });
-  return found === undefined ? undefined : Buffer.concat(await Array.fromAsync(found.body));
+  if (found === undefined) return undefined;
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of found.body) chunks.push(chunk);
+  return Buffer.concat(chunks);
 }
 
 const put = (store: ObjectStore, key: string, bytes: Uint8Array, more: object = {}) =>
