@@ -46,7 +46,10 @@ interface HeldToken {
 }
 
 const GLANCE_MS = 1_000;
-/** A token that came of a rejection and is rejected again within this time is not replaced once more: it is not the token. */
+/**
+ * A token that came of a rejection and is rejected again within this time, or half of its life, is not replaced once more: it
+ * is not the token.
+ */
 const FORCED_AGAIN_MS = 60_000;
 
 /** One OAuth credential in this process: holds its token, follows its row, and has it refreshed ahead of expiry. */
@@ -132,7 +135,8 @@ export class OAuthCredential {
       if (held === undefined) return false;
       if (held.token.reveal() === rejected.reveal()) {
         const { clock } = this.#options;
-        if (held.pair.forced && clock.monotonic() - held.issued < FORCED_AGAIN_MS) return false;
+        const isFresh = clock.monotonic() - held.issued < Math.min(FORCED_AGAIN_MS, lifeOf(held.pair) / 2);
+        if (held.pair.forced && isFresh) return false;
         if (!this.#isRefreshable() || (this.#pending === undefined && clock.monotonic() < this.#mayTryAt)) return false;
         await this.#refresh({ replace: held.pair.fence, forced: true });
       } else {

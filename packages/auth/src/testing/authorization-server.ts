@@ -10,8 +10,8 @@ import { makeClients, type TestClients } from './test-clients.js';
 import { applyFault, type TokenFault } from './token-fault.js';
 
 export interface AuthorizationServerOptions {
-  /** Seconds. Default 60; 1 and 2 work. */
-  readonly accessTokenSeconds?: number;
+  /** Seconds; a function is asked for each token. Default 60; 1 and 2 work. */
+  readonly accessTokenSeconds?: number | (() => number);
   /** Seconds. Default one day. */
   readonly refreshTokenSeconds?: number;
   /** Whether each refresh gives another refresh token, and the second use of one revokes its whole family. Default true. */
@@ -241,15 +241,16 @@ interface ConfigurationParts {
 }
 
 function configuration({ options, rows, jwk }: ConfigurationParts): object {
-  const seconds = options.accessTokenSeconds ?? 60;
+  const { accessTokenSeconds = 60 } = options;
+  const seconds = () => (typeof accessTokenSeconds === 'function' ? accessTokenSeconds() : accessTokenSeconds);
   const audience = options.jwtAudience;
-  const resourceServer = {
+  const resourceServer = () => ({
     audience,
     accessTokenFormat: 'jwt',
-    accessTokenTTL: seconds,
+    accessTokenTTL: seconds(),
     jwt: { sign: { alg: 'RS256' } },
     scope: ['openid', 'email', ...CUSTOM_SCOPES].join(' '),
-  };
+  });
   return {
     adapter: (model: string) => memoryAdapter(rows, model),
     jwks: { keys: [jwk] },
@@ -294,7 +295,7 @@ function configuration({ options, rows, jwk }: ConfigurationParts): object {
         enabled: true,
         defaultResource: () => audience,
         useGrantedResource: () => true,
-        getResourceServerInfo: () => resourceServer,
+        getResourceServerInfo: resourceServer,
       },
       deviceFlow: {
         enabled: true,
