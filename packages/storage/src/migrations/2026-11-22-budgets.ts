@@ -111,12 +111,16 @@ const LOCK = `
       order by b.key_id, b.period, b.starts_on for update;
   end $$`;
 
-/** Ends reservations at what their calls cost, in the periods they were made in. One that is not there is over already. */
+/**
+ * Ends reservations at what their calls cost, in the periods they were made in. One that is not there is over already. Does not
+ * wait for the disk while the key's rows are locked: a settlement that a crash takes away leaves a reservation that lapses.
+ */
 const SETTLE = `
   create function moltbot_budget_settle(ids text[], costs bigint[]) returns integer language plpgsql as $$
   declare
     ended integer;
   begin
+    perform set_config('synchronous_commit', 'off', true);
     perform moltbot_budget_lock(ids);
     with gone as (
       delete from budget_reservations as r using unnest(ids, costs) as s (id, cost) where r.id = s.id

@@ -34,7 +34,7 @@ export class LimitedRequest {
       this.#tokens += usage.inputTokens + usage.outputTokens;
       this.#costMicros += cost;
       if (outcome !== 'ok' && cost > 0n) this.#coverRescue(cost, usage.outputTokens);
-    } else if (outcome === 'cancelled') {
+    } else if (outcome === 'ok' || outcome === 'cancelled') {
       this.#uncounted(record);
     }
   }
@@ -43,12 +43,12 @@ export class LimitedRequest {
     this.#options.admission.settle({ tokens: this.#tokens, costMicros: this.#costMicros });
   }
 
-  /** It was under way when its caller hung up, and nobody has told how far it came. */
-  #uncounted({ provider, model }: AttemptRecord): void {
+  /** Embeddings whose server counts nothing; and what was under way when its caller hung up. Nobody has told what it cost. */
+  #uncounted({ provider, model, outcome }: AttemptRecord): void {
     const { exchange, plan, inputTokens, worstCaseMicros } = this.#options;
     this.#tokens += inputTokens;
-    if (exchange.stream) {
-      // Nothing of the answer had come: the request has been read.
+    if (outcome === 'ok' || exchange.stream) {
+      // The request has been read, and nothing of an answer had come.
       const asked = plan.models.find((candidate) => candidate.ref === `${provider}:${model}`);
       this.#costMicros += wholeMicros(inputTokens * (asked?.price?.input ?? 0));
     } else {
