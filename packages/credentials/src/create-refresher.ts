@@ -28,7 +28,8 @@ export interface RefresherOptions {
 /** The store and the sealer, and how another process comes by them. */
 export interface OpenBackend extends TokenBackend {
   readonly address: TokenStoreAddress;
-  readonly keys: readonly Secret[];
+  /** Of the sealer; the newest first. @throws as `sealer` */
+  readonly keys: () => Promise<readonly Secret[]>;
 }
 
 export interface Refresher {
@@ -80,7 +81,8 @@ export function createRefresher(options: RefresherOptions): Refresher {
 
   async function prepare(credential: OAuthCredentialEntry): Promise<PreparedRefresh> {
     const { id, provider, entry } = credential;
-    const [client, { store, sealer, address, keys }] = await Promise.all([clientOf(credential), backend()]);
+    const [client, { store, address, ...seal }] = await Promise.all([clientOf(credential), backend()]);
+    const [sealer, keys] = await Promise.all([seal.sealer(), seal.keys()]);
     const network = routeOf(provider);
     const grant = entry.grant === 'client_credentials' ? 'client_credentials' : 'refresh_token';
     const common = {

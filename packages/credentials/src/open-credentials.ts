@@ -69,6 +69,8 @@ const HANDED_ON = [
   'SystemRoot',
 ];
 
+const NO_KEYS_MS = 5_000;
+
 /**
  * Everything of providers' credentials for one process: tokens in their store, sealed, refreshed once over all processes.
  * Nothing is opened, and no key is made, before an entry of auth.json needs it.
@@ -78,12 +80,16 @@ export function openCredentials(options: OpenCredentialsOptions): Credentials {
   const onEvent = options.onEvent ?? (() => {});
   const settings = () => config().settings;
   let keys: Promise<OpenKeys> | undefined;
+  let noKeys: { readonly error: unknown; readonly until: number } | undefined;
   let backend: Promise<OpenBackend> | undefined;
   let closing: Promise<void> | undefined;
 
   function openKeys(): Promise<OpenKeys> {
-    keys ??= forgetting(options.secretKey().then(toOpenKeys), () => {
+    // A keyring that hangs must not be asked for each token.
+    if (noKeys !== undefined && performance.now() < noKeys.until) return Promise.reject(noKeys.error);
+    keys ??= forgetting(options.secretKey().then(toOpenKeys), (error) => {
       keys = undefined;
+      noKeys = { error, until: performance.now() + NO_KEYS_MS };
     });
     return keys;
   }
@@ -97,12 +103,12 @@ export function openCredentials(options: OpenCredentialsOptions): Credentials {
   }
 
   async function connect(): Promise<OpenBackend> {
-    const { sealer, texts } = await openKeys();
     const storage = tokenStoreKind(settings()) === 'storage' ? await options.storage?.() : undefined;
     const place = { settings: settings(), paths, storage };
     const address = tokenStoreAddress(place);
     const store = openTokenStore({ ...place, onNotDurable: () => onEvent({ type: 'token-store-not-durable' }) });
-    return { store, sealer, address, keys: texts };
+    const sealer = async () => (await openKeys()).sealer;
+    return { store, sealer, address, keys: async () => (await openKeys()).texts };
   }
 
   const refresher = createRefresher({
@@ -175,9 +181,9 @@ function toText(key: Secret | Uint8Array): Secret {
 }
 
 /** What could not be opened is tried again the next time. */
-function forgetting<Value>(opening: Promise<Value>, forget: () => void): Promise<Value> {
+function forgetting<Value>(opening: Promise<Value>, forget: (error: unknown) => void): Promise<Value> {
   return opening.catch((error: unknown) => {
-    forget();
+    forget(error);
     throw error;
   });
 }

@@ -43,7 +43,7 @@ export function openSignInSource(options: SignInSourceOptions): SignInSource {
   async function backend(): Promise<TokenBackend> {
     if (config === undefined) throw new MoltbotError('token_store_unavailable');
     store ??= openStore(config, paths);
-    return { store: (await store).tokens, sealer: (await openKey()).sealer };
+    return { store: (await store).tokens, sealer: async () => (await openKey()).sealer };
   }
 
   const vault = createVault({

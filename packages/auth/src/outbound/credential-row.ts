@@ -8,7 +8,8 @@ import type { TokenRow, TokenStore } from './token-store.js';
 /** Where tokens are kept, and what opens them. */
 export interface TokenBackend {
   readonly store: TokenStore;
-  readonly sealer: Sealer;
+  /** Asked when there is something to open or to seal. @throws MoltbotError `secret_key_unavailable` */
+  readonly sealer: () => Promise<Sealer>;
 }
 
 /** The row as it was read last. */
@@ -19,6 +20,8 @@ export interface SeenRow {
   readonly record: TokenRecord | undefined;
   /** When the reading of it began, by the monotonic clock. */
   readonly readAt: number;
+  /** Opens its pair; or why there is none that could. `undefined` where there is no pair. */
+  readonly sealer: Sealer | MoltbotError | undefined;
 }
 
 export interface CredentialRowOptions {
@@ -27,8 +30,8 @@ export interface CredentialRowOptions {
   /** Opens the store at the first use. */
   readonly backend: () => Promise<TokenBackend>;
   readonly clock: Clock;
-  /** For each version once, in their order. */
-  readonly onSeen: (seen: SeenRow, before: SeenRow | undefined, backend: TokenBackend) => void;
+  /** For each version once, in their order; and once more where its tokens can be opened only later. */
+  readonly onSeen: (seen: SeenRow, before: SeenRow | undefined) => void;
   readonly onStoreError: (error: unknown) => void;
   readonly onStoreAnswer: () => void;
 }
@@ -50,7 +53,7 @@ export class CredentialRow {
     return this.#seen;
   }
 
-  /** Reads the row now. @throws MoltbotError `token_store_unavailable`, `secret_key_unavailable` */
+  /** Reads the row now. @throws MoltbotError `token_store_unavailable` */
   look(): Promise<SeenRow> {
     return this.#ask((backend) => backend.store.read(this.#options.id));
   }
@@ -123,23 +126,38 @@ export class CredentialRow {
       throw told;
     }
     this.#options.onStoreAnswer();
-    return this.#take(row, readAt, backend);
+    const record = recordFor(this.#options.clientId, parseTokenRecord(row?.value ?? ''));
+    const sealer = record?.state === 'signed-in' ? await this.#sealerOf(backend) : undefined;
+    return this.#take({ version: row?.version ?? 0, record, readAt, sealer });
   }
 
-  #take(row: TokenRow | undefined, readAt: number, backend: TokenBackend): SeenRow {
+  async #sealerOf(backend: TokenBackend): Promise<Sealer | MoltbotError> {
+    try {
+      return await backend.sealer();
+    } catch (error) {
+      return error instanceof MoltbotError
+        ? error
+        : new MoltbotError('secret_key_unavailable', undefined, { cause: error });
+    }
+  }
+
+  #take(seen: SeenRow): SeenRow {
     const before = this.#seen;
-    const version = row?.version ?? 0;
     // Two readings at the same time may end in the other order; a store that was restored begins lower, for all readings after.
-    if (before !== undefined && version < before.version && readAt < this.#lookedUntil) return before;
+    if (before !== undefined && seen.version < before.version && seen.readAt < this.#lookedUntil) return before;
     this.#lookedUntil = this.#options.clock.monotonic();
-    if (before !== undefined && before.version === version) {
-      this.#seen = { ...before, readAt: Math.max(readAt, before.readAt) };
+    if (before !== undefined && before.version === seen.version) {
+      const isOpenable = before.sealer instanceof MoltbotError && !(seen.sealer instanceof MoltbotError);
+      this.#seen = {
+        ...before,
+        readAt: Math.max(seen.readAt, before.readAt),
+        sealer: isOpenable ? seen.sealer : before.sealer,
+      };
+      if (isOpenable) this.#options.onSeen(this.#seen, before);
       return this.#seen;
     }
-    const record = recordFor(this.#options.clientId, parseTokenRecord(row?.value ?? ''));
-    const seen = { version, record, readAt };
     this.#seen = seen;
-    this.#options.onSeen(seen, before, backend);
+    this.#options.onSeen(seen, before);
     this.wake();
     return seen;
   }

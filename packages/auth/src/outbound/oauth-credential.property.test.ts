@@ -40,7 +40,7 @@ interface Server {
 function startServer(world: World, name: string, clockOffset = 0): Server {
   const { simulation, store, server } = world;
   const process = new SimulatedProcess(simulation, clockOffset);
-  const backend = { store: store.for(process), sealer: PLAIN_SEALER };
+  const backend = { store: store.for(process), sealer: () => Promise.resolve(PLAIN_SEALER) };
   const credential = new OAuthCredential({
     credential: CREDENTIAL,
     backend: () => Promise.resolve(backend),
@@ -125,7 +125,7 @@ async function openWorld(seed: number, options: { strict?: boolean } = {}): Prom
 /** As `moltbot auth login` does, in a process of its own. */
 async function signIn(world: World): Promise<void> {
   const process = new SimulatedProcess(world.simulation);
-  const backend = { store: world.store.for(process), sealer: PLAIN_SEALER };
+  const backend = { store: world.store.for(process), sealer: () => Promise.resolve(PLAIN_SEALER) };
   const { errorRate, downUntil } = world.store;
   Object.assign(world.store, { errorRate: 0, downUntil: 0 });
   const done = signInRecord(

@@ -82,7 +82,7 @@ export class OAuthCredential {
       clientId: entry.client_id,
       backend,
       clock,
-      onSeen: (seen, before, { sealer }) => this.#follow(seen, before, sealer),
+      onSeen: (seen, before) => this.#follow(seen, before),
       onStoreError: options.onStoreError,
       onStoreAnswer: () => {
         if (this.#problem?.error.code === 'token_store_unavailable') this.#problem = undefined;
@@ -270,8 +270,8 @@ export class OAuthCredential {
   }
 
   /** Takes what the row says now. */
-  #follow(seen: SeenRow, before: SeenRow | undefined, sealer: TokenBackend['sealer']): void {
-    const { record } = seen;
+  #follow(seen: SeenRow, before: SeenRow | undefined): void {
+    const { record, sealer } = seen;
     const { clock, random } = this.#options;
     const failure = record?.lastFailure;
     let retryAfterMs = 0;
@@ -290,12 +290,13 @@ export class OAuthCredential {
     this.#arm();
   }
 
-  #hold(pair: StoredPair, before: SeenRow | undefined, sealer: TokenBackend['sealer']): void {
+  #hold(pair: StoredPair, before: SeenRow | undefined, sealer: SeenRow['sealer']): void {
     const { clock, random, timing } = this.#options;
     this.#held = undefined;
     this.#sealed = undefined;
     let token: Secret;
     try {
+      if (sealer === undefined || sealer instanceof MoltbotError) throw sealer;
       token = new Secret(openTokens({ sealer, credentialId: this.#credential.id, sealed: pair.sealed }).accessToken);
     } catch (error) {
       this.#sealed = error instanceof MoltbotError ? error : new MoltbotError('secret_key_unavailable');

@@ -19,7 +19,7 @@ export async function signInRecord(parts: SignInParts, tokens: TokenSet): Promis
   const { id, entry } = credential;
   assertAccount(credential, tokens);
   // Nothing is taken over from the sign-in before: it may have been another account's.
-  const pair = toPair({ sealer: backend.sealer, credentialId: id }, tokens, undefined);
+  const pair = toPair({ sealer: await backend.sealer(), credentialId: id }, tokens, undefined);
   await write(parts, (row) => signedIn({ version: row?.version ?? 0, clientId: entry.client_id, pair }));
 }
 
@@ -60,8 +60,9 @@ function assertAccount({ id, entry }: OAuthCredentialEntry, { account }: TokenSe
   );
 }
 
-function tokensOf({ backend: { sealer }, credential: { id } }: SignInParts, pair: StoredPair): TokenSet | undefined {
+async function tokensOf({ backend, credential: { id } }: SignInParts, pair: StoredPair): Promise<TokenSet | undefined> {
   try {
+    const sealer = await backend.sealer();
     const { accessToken, refreshToken } = openTokens({ sealer, credentialId: id, sealed: pair.sealed });
     return {
       accessToken: new Secret(accessToken),
