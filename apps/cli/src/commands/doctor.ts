@@ -1,3 +1,4 @@
+import { homedir } from 'node:os';
 import { createInterface } from 'node:readline/promises';
 import { readLocale } from '@moltbot/config';
 import { interruptible } from '../auth/interruptible.js';
@@ -38,7 +39,7 @@ export const doctor: Command = async ({ options, context }) => {
       const run: DoctorOptions = {
         ...common,
         checks,
-        access: credentialAccess(),
+        access: credentialAccess({ env: context.env, paths: context.paths, homeDirectory: homedir() }),
         readOnly: lint,
         onProgress: progress.show,
       };

@@ -180,7 +180,7 @@ export const CAUSE_OF: Readonly<Record<FindingCode, Cause>> = {
   'check-timed-out': 'server',
   'check-failed': 'server',
   'auth-file-mode': 'remark',
-  'secret-key-mode': 'remark',
+  'secret-key-mode': 'services',
   'config-remark': 'remark',
   'disk-low': 'remark',
 };

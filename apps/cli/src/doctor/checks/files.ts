@@ -83,5 +83,7 @@ async function modeOf(code: 'auth-file-mode' | 'secret-key-mode', path: string):
   const wanted = found.isDirectory() ? 0o700 : 0o600;
   const command = `chmod ${wanted.toString(8)} ${shellQuoted(path)}`;
   const fix: Fix = { file: path, command, apply: async () => chmod(path, wanted) };
-  return [finding({ status: 'warning', subject: path, code, facts: { path, mode }, evidence, command, fix })];
+  // A key that others can read is not used at all.
+  const status = code === 'secret-key-mode' && !found.isDirectory() ? 'error' : 'warning';
+  return [finding({ status, subject: path, code, facts: { path, mode }, evidence, command, fix })];
 }
