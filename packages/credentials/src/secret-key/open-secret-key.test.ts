@@ -130,7 +130,7 @@ describe('with a keyring the key', () => {
       home = join(folder, randomBytes(4).toString('hex'));
       const start = performance.now();
       expect((await open({ keyring, keyringTimeoutMs: 100 })).source).toBe('file');
-      expect(performance.now() - start).toBeLessThan(1_000);
+      expect(performance.now() - start).toBeLessThan(5_000);
     }
   });
 

@@ -35,7 +35,7 @@ describeTokenStore('a folder', async (): Promise<TokenStoreUnderTest> => {
       const row = join(directory, rowFolderName(id));
       const name = (await readdir(row)).find((name) => name.startsWith('1.') && name.endsWith('.json')) ?? '';
       await rename(join(row, name), join(row, 'aside'));
-      execFileSync('mkfifo', [join(row, name)]);
+      execFileSync('/bin/sh', ['-c', 'mkfifo "$0"', join(row, name)]);
       undo = async () => {
         const pipe = join(row, name);
         await rename(pipe, join(row, 'pipe'));
@@ -151,7 +151,7 @@ describe('a folder of tokens', () => {
     async () => {
       const disk = join(home, 'disk');
       await mkdir(disk);
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=128k,mode=700', 'moltbot-test', disk]);
+      mount(disk, '128k');
       try {
         const store = openFileTokenStore({ directory: join(disk, 'tokens') });
         await store.compareAndSwap('openai', 0, 'x'.repeat(40_000));
@@ -165,7 +165,7 @@ describe('a folder of tokens', () => {
         expect(await store.compareAndSwap('openai', 1, 'z'.repeat(20_000))).toBeDefined();
         await store.close();
       } finally {
-        execFileSync('umount', [disk]);
+        unmount(disk);
       }
     },
   );
@@ -185,12 +185,21 @@ describe('a folder of tokens', () => {
 function canMount(): boolean {
   const probe = mkdtempSync(join(tmpdir(), 'moltbot-mount-'));
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'moltbot-test', probe], { stdio: 'ignore' });
-    execFileSync('umount', [probe]);
+    mount(probe, '64k');
+    unmount(probe);
     return true;
   } catch {
     return false;
   } finally {
     rmSync(probe, { recursive: true, force: true });
   }
+}
+
+function mount(folder: string, size: string): void {
+  const command = `mount -t tmpfs -o size=${size},mode=700 moltbot-test "$0"`;
+  execFileSync('/bin/sh', ['-c', command, folder], { stdio: 'ignore' });
+}
+
+function unmount(folder: string): void {
+  execFileSync('/bin/sh', ['-c', 'umount "$0"', folder]);
 }

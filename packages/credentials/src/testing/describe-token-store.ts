@@ -19,7 +19,11 @@ export interface TokenStoreUnderTest {
 
 /** Of the stores whose server is taken away. */
 const LIMIT_MS = 500;
-const SLACK_MS = 400;
+/** The machine may be busy with other tests. */
+const SLACK_MS = 1_500;
+const UNHURRIED = { limitMs: 15_000 };
+/** Below what waiting for a killed process's lock would take. */
+const AT_ONCE_MS = 5_000;
 const BACK_WITHIN_MS = 8_000;
 const PROCESSES = 4;
 const WRITES = 15;
@@ -35,8 +39,8 @@ export function describeTokenStore(name: string, create: () => Promise<TokenStor
       subject = await create();
     });
     beforeEach(() => {
-      store = openPlace(subject.place);
-      other = openPlace(subject.place);
+      store = openPlace(subject.place, UNHURRIED);
+      other = openPlace(subject.place, UNHURRIED);
     });
     afterEach(async () => {
       await Promise.all([store.close(), other.close()]);
@@ -141,7 +145,7 @@ function describeWatching(doors: () => { store: TokenStore; other: TokenStore })
         const told = watchers.map((watcher) => watcher.next(id));
         await other.compareAndSwap(id, version, String(version));
         await Promise.all(told);
-        expect(performance.now() - start).toBeLessThan(1_500);
+        expect(performance.now() - start).toBeLessThan(AT_ONCE_MS);
       }
     }
     for (const watcher of watchers) watcher.stop();
@@ -197,9 +201,11 @@ function describeProcesses(parts: () => { store: TokenStore; place: StorePlace }
       // A killed writer's last statement may still run in the server.
       const row = await settled(store, id);
       expect(isWhole(row.value)).toBe(true);
-      expect(row.version).toBeGreaterThanOrEqual(Math.max(...writers.flatMap((writer) => writer.acknowledged)));
+      const acknowledged = writers.flatMap((writer) => writer.acknowledged);
+      expect(row.version).toBeGreaterThanOrEqual(Math.max(...acknowledged));
+      expect(new Set(acknowledged).size).toBe(acknowledged.length);
       expect(await store.compareAndSwap(id, row.version, row.value)).toBeDefined();
-      expect(performance.now() - start).toBeLessThan(1_000);
+      expect(performance.now() - start).toBeLessThan(AT_ONCE_MS);
       expect((await store.list()).get(id)?.version).toBe(row.version + 1);
     }
   });

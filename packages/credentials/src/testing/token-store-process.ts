@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { openPlace, type StorePlace } from './store-place.js';
 
 const [, , place = '', id = '', length = '0', writes = 'Infinity'] = process.argv;
-const store = openPlace(JSON.parse(place) as StorePlace);
+const store = openPlace(JSON.parse(place) as StorePlace, { limitMs: 15_000 });
 
 for (let done = 0; done < Number(writes); ) {
   const row = await store.read(id);
