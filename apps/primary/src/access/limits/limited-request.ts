@@ -2,7 +2,7 @@ import type { Admission, Refusal } from '@moltbot/auth';
 import { type AttemptRecord, MoltbotError } from '@moltbot/contracts';
 import type { ChainPlan } from '@moltbot/providers';
 import type { Exchange } from '../../chat/exchange.js';
-import { wholeMicros } from './worst-case.js';
+import { modelsOf, wholeMicros } from './worst-case.js';
 
 export interface LimitedRequestOptions {
   readonly exchange: Exchange;
@@ -49,7 +49,7 @@ export class LimitedRequest {
     this.#tokens += inputTokens;
     if (outcome === 'ok' || exchange.stream) {
       // The request has been read, and nothing of an answer had come.
-      const asked = plan.models.find((candidate) => candidate.ref === `${provider}:${model}`);
+      const asked = modelsOf(plan).find((candidate) => candidate.ref === `${provider}:${model}`);
       this.#costMicros += wholeMicros(inputTokens * (asked?.price?.input ?? 0));
     } else {
       // The answer is written in one, and may have been all but ready.

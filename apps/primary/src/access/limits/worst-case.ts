@@ -44,7 +44,7 @@ export function worstCaseOf(options: {
 }
 
 /** Where a provider refuses the content, the policy chain's models may answer too. */
-function modelsOf(plan: ChainPlan): readonly Model[] {
+export function modelsOf(plan: ChainPlan): readonly Model[] {
   const policy = plan.policyPlan?.();
   return policy === undefined ? plan.models : [...plan.models, ...policy.models];
 }
