@@ -16,10 +16,10 @@ declare module 'fastify' {
   }
 }
 
-/** Leaves JSON bodies of Nest's routes unread for `readJsonBody`; a route that wants none answers as before. */
+/** Leaves JSON bodies of Nest's routes unread for `readJsonBody`. Nobody reads those of a path that nobody serves. */
 export function leaveBodiesUnread(fastify: FastifyInstance): void {
-  const leave: FastifyContentTypeParser = (request, payload, done) => {
-    if (request.routeOptions.config.readsBody === true) done(null, payload);
+  const leave: FastifyContentTypeParser = (request, _payload, done) => {
+    if (request.is404 || request.routeOptions.config.readsBody === true) done(null);
     else done(new MoltbotError('unsupported_media_type'));
   };
   fastify.addContentTypeParser('application/json', leave);
