@@ -21,6 +21,7 @@ import { createTelemetry } from './core/telemetry.js';
 import { drainOnSignal } from './drain.js';
 import { requestWarmup } from './jobs/request-warmup.js';
 import { serverOptions } from './server-options.js';
+import { openSignIn, type SignIn } from './sign-in/sign-in.js';
 import { VERSION } from './version.js';
 
 /** One primary process, from its configuration to its end: config → telemetry → build → serve → drain. */
@@ -55,9 +56,10 @@ export async function serve(options: { readonly argv: readonly string[] }): Prom
     onRefused: (error) => telemetry.configRefused(error),
   });
 
-  const parts: { core?: Core; app?: NestFastifyApplication; ops?: OpsServer } = {};
+  const parts: { core?: Core; app?: NestFastifyApplication; signIn?: SignIn; ops?: OpsServer } = {};
   const close = async (): Promise<void> => {
     if (parts.app !== undefined) await closeServer(parts.app);
+    parts.signIn?.close();
     await parts.ops?.close();
     await parts.core?.close();
     await watcher.close();
@@ -88,6 +90,7 @@ export async function serve(options: { readonly argv: readonly string[] }): Prom
     adapter.getInstance().removeAllContentTypeParsers();
     leaveBodiesUnread(adapter.getInstance());
     await registerChatRoutes(adapter.getInstance(), core);
+    parts.signIn = await openSignIn({ fastify: adapter.getInstance(), core, logger });
     // Node would bid every caller that asks first to go on; a route does so once the caller is let in.
     const server = parts.app.getHttpServer();
     server.on('checkContinue', (request, response) => server.emit('request', request, response));

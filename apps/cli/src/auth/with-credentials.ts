@@ -1,15 +1,6 @@
 import { homedir } from 'node:os';
-import {
-  createSecretResolver,
-  isWritableByOthers,
-  loadConfig,
-  type LoadedConfig,
-  readProxyEnvironment,
-  readSecretKey,
-  type StoredCredential,
-  systemProxies,
-} from '@moltbot/config';
-import { openCredentials, openSecretKey } from '@moltbot/credentials';
+import { loadConfig, type LoadedConfig, type StoredCredential } from '@moltbot/config';
+import { openHomeCredentials } from '@moltbot/credentials';
 import type { Storage } from '@moltbot/storage';
 import type { CommandContext } from '../context.js';
 import type { ExitName } from '../exit-codes.js';
@@ -32,19 +23,12 @@ export async function withCredentials(
   /** Instead of `config`, while a sign-in with an entry that is not written yet is under way. */
   let preview: LoadedConfig | undefined;
   let storage: Promise<Storage> | undefined;
-  const credentials = openCredentials({
+  const credentials = openHomeCredentials({
     config: () => preview ?? config,
     paths,
-    secrets: createSecretResolver({
-      env,
-      paths,
-      homeDirectory: homedir(),
-      execAllowed: async () => !(await isWritableByOthers({ file: paths.authFile })),
-      onWarning: (warning) => output.note(warning.message),
-    }),
-    secretKey: async () => openSecretKey({ paths, fromEnvironment: await readSecretKey(env) }),
-    system: systemProxies(readProxyEnvironment(env)),
-    environment: env,
+    env,
+    homeDirectory: homedir(),
+    onWarning: (warning) => output.note(warning.message),
     storage: () => (storage ??= open(context, config)),
     keepAlive: false,
   });

@@ -27,8 +27,13 @@ export const authStatus: Command = async ({ args, options, context }) => {
       const answers = offline
         ? []
         : await eachAtMost(MOST_AT_ONCE, list, async (stored) => {
-            const state = before.list.get(stored.id)?.state;
+            const status = before.list.get(stored.id);
+            const { state } = status ?? {};
             if (state === 'signed-out' || state === 'revoked' || state === 'unresolved') return undefined;
+            if (status !== undefined && isDue(status, config.settings.credentials.refresh_margin)) {
+              // A server would do it now too; without one nobody else finds out whether it works.
+              await credentials.vault.refreshNow(stored.id).catch(ignoreOwn);
+            }
             return askAbout({ context, credentials, stored, signal, introspect: true });
           });
       // Asking may have renewed a token, or found that there is none any more.
@@ -77,6 +82,17 @@ export const authList: Command = async ({ context }) =>
     if (error !== undefined) output.note(messages.authStoreDown(error.message));
     return 'ok';
   });
+
+/** Whether the time to renew it has come: `credentials.refresh_margin` before its end, at most half of its life. */
+function isDue({ refreshable, issuedAt, expiresAt }: CredentialStatus, marginMs: number): boolean {
+  if (!refreshable || issuedAt === undefined || expiresAt === undefined) return false;
+  return Date.now() >= expiresAt - Math.min(marginMs, (expiresAt - issuedAt) / 2);
+}
+
+/** What came of it is told by the status after it. */
+function ignoreOwn(error: unknown): void {
+  if (!(error instanceof MoltbotError)) throw error;
+}
 
 interface StatusOfAll {
   readonly list: ReadonlyMap<string, CredentialStatus>;

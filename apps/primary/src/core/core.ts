@@ -5,6 +5,7 @@ import {
   type MoltbotPaths,
   type ProxyEnvironment,
   type Settings,
+  type StoredCredential,
   systemProxies,
 } from '@moltbot/config';
 import { MoltbotError, type RequestRecord } from '@moltbot/contracts';
@@ -57,6 +58,8 @@ export interface Core {
   readonly state: SharedState;
   /** What providers are paid with. */
   readonly credentials: Credentials;
+  /** auth.json as it is now, in its order. */
+  readonly storedCredentials: () => readonly StoredCredential[];
   readonly clients: ClientPool;
   /** @throws MoltbotError `overloaded`, `shutting_down` */
   requestBegan(exchange: Exchange): void;
@@ -158,6 +161,7 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
     storage,
     state,
     credentials,
+    storedCredentials: () => config().credentials,
     clients,
     requestBegan(exchange) {
       running.add(exchange);

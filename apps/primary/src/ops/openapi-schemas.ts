@@ -1,4 +1,5 @@
 import { ADMIN_SCHEMAS } from './openapi-admin-schemas.js';
+import { CREDENTIAL_SCHEMAS } from './openapi-credential-schemas.js';
 
 /** JSON Schemas of what goes through the doors: the fields MoltBot itself reads; others pass where the target speaks the dialect. */
 const text = { type: 'string' } as const;
@@ -23,6 +24,7 @@ const modelChoice = {
 
 export const SCHEMAS = {
   ...ADMIN_SCHEMAS,
+  ...CREDENTIAL_SCHEMAS,
   ChatCompletionRequest: {
     type: 'object',
     required: ['messages'],

@@ -1,4 +1,5 @@
 import { ADMIN_OPERATIONS } from './openapi-admin.js';
+import { CREDENTIAL_OPERATIONS } from './openapi-credentials.js';
 import type { Operation } from './openapi-operation.js';
 import { SCHEMAS, type SchemaName } from './openapi-schemas.js';
 
@@ -77,6 +78,7 @@ const OPERATIONS: readonly Operation[] = [
     error: 'Health',
   },
   ...ADMIN_OPERATIONS,
+  ...CREDENTIAL_OPERATIONS,
 ];
 
 const ANSWER_HEADERS = {

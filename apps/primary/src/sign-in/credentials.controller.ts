@@ -8,7 +8,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { READS_BODY, readJsonBody } from '../access/json-body.js';
 import { RequireScope } from '../access/require-scope.js';
-import type { CoreWithCredentials as Core } from './core-with-credentials.js';
+import type { Core } from '../core/core.js';
 import { CORE } from '../core/tokens.js';
 import { toCredentialObject } from './credential-object.js';
 

@@ -2,7 +2,7 @@ import type { Identity } from '@moltbot/auth';
 import { MoltbotError } from '@moltbot/contracts';
 import type { Logger } from '@moltbot/observability';
 import type { FastifyInstance } from 'fastify';
-import type { CoreWithCredentials as Core } from './core-with-credentials.js';
+import type { Core } from '../core/core.js';
 import { AdminSessions } from './admin-sessions.js';
 import type { SignInCredentials } from './sign-in-credentials.js';
 import { SignInFlow } from './sign-in-flow.js';
