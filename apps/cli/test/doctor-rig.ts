@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { request as sendRequest, type RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { createOAuthClient } from '@moltbot/auth';
@@ -10,7 +10,7 @@ import {
 } from '@moltbot/auth/testing';
 import { loadConfig, moltbotPaths } from '@moltbot/config';
 import type { Secret } from '@moltbot/contracts';
-import { openCredentials } from '@moltbot/credentials';
+import { openCredentials, openTokenStore } from '@moltbot/credentials';
 import {
   type CertificateAuthority,
   createCertificateAuthority,
@@ -21,6 +21,7 @@ import {
   startInterceptingProxy,
   startTlsServer,
 } from '@moltbot/network/testing';
+import { type CredentialAccess, credentialAccess } from '../src/doctor/credential-access.js';
 import { CHECKS } from '../src/doctor/check-table.js';
 import type { DoctorReport, ReportedCheck } from '../src/doctor/report.js';
 import { runDoctor } from '../src/doctor/run-doctor.js';
@@ -64,14 +65,26 @@ export interface Rig {
   readonly proxy: ForwardProxy | InterceptingProxy;
   readonly env: Readonly<Record<string, string>>;
   readonly secretKey: Uint8Array;
+  /** Changes the entry of the account in auth.json. */
+  readonly changeEntry: (changes: Readonly<Record<string, unknown>>, id?: string) => void;
+  /** Changes what the store knows of the account, as only time or a crash would. */
+  readonly changeRecord: (change: (record: TokenRecordJson) => void) => Promise<void>;
   readonly doctor: (options?: {
     readonly only?: readonly string[];
     readonly now?: () => number;
     readonly readOnly?: boolean;
+    readonly access?: Partial<CredentialAccess>;
   }) => Promise<DoctorReport>;
   /** The vault's own: tokens that were signed in for, refreshed by the server's code. */
   readonly refresh: () => Promise<string>;
   close(): Promise<void>;
+}
+
+/** As the vault writes it; see auth/outbound/token-record.ts. */
+export interface TokenRecordJson {
+  pair: Record<string, unknown>;
+  claim?: Record<string, unknown>;
+  lastFailure?: Record<string, unknown>;
 }
 
 export async function openRig(options: RigOptions = {}): Promise<Rig> {
@@ -145,13 +158,11 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
   }
 
   async function signIn(): Promise<void> {
-    const { endpoints } = authorization;
     const oauth = createOAuthClient({
       clientId: client.clientId,
       scopes,
       endpoints: {
-        authorization_endpoint: endpoints.authorization,
-        token_endpoint: endpoints.token,
+        issuer: authorization.issuer,
         authorize_params: {},
         required_scopes: [],
       },
@@ -163,14 +174,32 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     await withVault(async (vault) => vault.signedIn(ACCOUNT, tokens));
   }
 
+  async function changeRecord(change: (record: TokenRecordJson) => void): Promise<void> {
+    const store = openTokenStore({ settings: (await loadConfig({ paths, env: {} })).settings, paths });
+    try {
+      const row = await store.read(ACCOUNT);
+      if (row === undefined) throw new Error('there is no record');
+      const record = JSON.parse(row.value) as TokenRecordJson;
+      change(record);
+      await store.compareAndSwap(ACCOUNT, row.version, JSON.stringify(record));
+    } finally {
+      await store.close();
+    }
+  }
+
   if (options.signIn !== false) await signIn();
   return {
+    changeEntry(changes, id = ACCOUNT) {
+      const entries = JSON.parse(readFileSync(paths.authFile, 'utf8')) as Record<string, object>;
+      writeFileSync(paths.authFile, JSON.stringify({ ...entries, [id]: { ...entries[id], ...changes } }));
+    },
+    changeRecord,
     home,
     authorization,
     proxy,
     env,
     secretKey,
-    async doctor({ only, now, readOnly = false } = {}) {
+    async doctor({ only, now, readOnly = false, access } = {}) {
       const diagnosis = await runDoctor({
         checks: only === undefined ? CHECKS : CHECKS.filter(({ id }) => only.includes(id)),
         paths,
@@ -178,8 +207,9 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
         locale: 'en',
         command: 'moltbot',
         access: {
-          secrets: { resolve: (source) => source as Secret, forget: () => undefined },
+          ...credentialAccess({ env: { ...env }, paths, homeDirectory: home.path }),
           secretKey: async () => ({ key: secretKey }),
+          ...access,
         },
         readOnly,
         signal: new AbortController().signal,
@@ -257,9 +287,4 @@ function relay(issuer: string): RequestListener {
     upstream.on('error', () => response.destroy());
     request.pipe(upstream);
   };
-}
-
-/** As a home that was copied without its modes. */
-export function openToOthers(path: string): void {
-  chmodSync(path, 0o644);
 }

@@ -77,13 +77,19 @@ async function boundedText(answer: Response): Promise<string> {
   return Buffer.concat(pieces).toString('utf8');
 }
 
-/** The innermost code of an error. */
+/** The code that says most: the system's or the TLS library's own, not that of a wrapper. */
 export function codeOf(error: unknown): string {
-  for (let current = error, depth = 0; current instanceof Error && depth < 8; current = current.cause, depth += 1) {
-    const inner = current instanceof AggregateError ? (current.errors[0] as unknown) : current;
-    const { code } = inner as { readonly code?: unknown };
-    if (typeof code === 'string' && current.cause === undefined) return code;
-    if (typeof code === 'string' && !code.startsWith('UND_ERR')) return code;
+  let found: string | undefined;
+  let current: unknown = error;
+  for (let depth = 0; typeof current === 'object' && current !== null && depth < MAX_DEPTH; depth += 1) {
+    const { code, cause, errors } = current as { code?: unknown; cause?: unknown; errors?: unknown };
+    if (typeof code === 'string') found = code;
+    // All addresses of a name were tried: the first that failed speaks for the others.
+    current = Array.isArray(errors) ? (errors[0] as unknown) : cause;
   }
-  return error instanceof Error ? error.name : 'unknown';
+  if (found !== undefined) return found;
+  const { name } = (error ?? {}) as { readonly name?: unknown };
+  return typeof name === 'string' ? name : 'unknown';
 }
+
+const MAX_DEPTH = 8;
