@@ -43,6 +43,7 @@ const EXAMPLES: Readonly<Record<string, WrittenValue>> = {
   'providers.<name>.oauth.device_authorization_endpoint': 'https://login.example.com/device',
   'providers.<name>.oauth.revocation_endpoint': 'https://login.example.com/revoke',
   'providers.<name>.oauth.client_auth': 'client_secret_basic',
+  'providers.<name>.oauth.introspection_endpoint': 'https://login.example.com/introspect',
   'providers.<name>.oauth.redirect_uri': 'http://127.0.0.1:8899/callback',
   'providers.<name>.oauth.audience': 'https://models.example.com',
   'providers.<name>.oauth.resource': 'https://models.example.com',
