@@ -3,8 +3,12 @@ import type { ErrorCode } from '@moltbot/contracts';
 /** What the command's exit code says. Stable: scripts rely on it. */
 export const EXIT_CODES = {
   ok: { code: 0, meaning: 'It worked.' },
-  failed: { code: 1, meaning: 'It failed; the message says why. Also where a model that `models test` asked failed.' },
-  usage: { code: 2, meaning: 'The command line is wrong.' },
+  failed: {
+    code: 1,
+    meaning:
+      'It failed; the message says why. Also where a model that `models test` asked failed, or a credential that `auth status` or `auth test` asked about is not usable.',
+  },
+  usage: { code: 2, meaning: 'The command line is wrong. For `auth status`: a credential will not be usable soon.' },
   unreachable: { code: 3, meaning: 'No server answers.' },
   refused: {
     code: 4,

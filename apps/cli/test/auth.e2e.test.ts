@@ -143,7 +143,7 @@ describe('moltbot auth login', () => {
     writeAuth({ acme: { type: 'oauth', client_id, client_secret, scopes: ['model:read'], grant } });
     const ran = await run(['login', 'acme']);
     expect(ran.code).toBe(0);
-    expect(ran.stdout).toMatch(/accepted; 1 models/);
+    expect(ran.stdout).toMatch(/accepted; models listed: 1/);
     expect(ran.stdout + ran.stderr).not.toContain(client_secret);
   });
 

@@ -121,7 +121,7 @@ export const englishAuth = (command: string) => ({
   authAllFine: 'All credentials are usable.',
 
   authTesting: (name: string) => `testing ${name} …`,
-  authTestOk: (models: number, ms: number) => `accepted; ${models} models listed (${ms} ms)`,
+  authTestOk: (models: number, ms: number) => `accepted; models listed: ${models} (${ms} ms)`,
   authTestRejected: (status: string) => `the provider rejects it${status}`,
   authTestForbidden: 'the provider takes it, but does not let it list models',
   authTestUnknown: (why: string) => `can’t be told: ${why}`,
