@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { startSkewedServer } from '@moltbot/network/testing';
 import {
   CANARIES,
   checksOf,
@@ -136,13 +137,29 @@ describe('the owner’s first cause, a proxy in the way', () => {
     expect((await doctor({ only: NETWORK })).verdict).toMatchObject({ code: 'tls-unknown-authority' });
   });
 
-  it('offers to go without it where one gets there without it', async () => {
-    const { doctor } = await rig({
-      refuse: 403,
-      provider: { base_url: 'http://localhost:1/v1' },
-      env: { HTTPS_PROXY: '', HTTP_PROXY: '' },
-    });
-    expect((await doctor({ only: ['provider.reachable'] })).verdict).toMatchObject({ code: 'host-refuses' });
+  it('is left out where one gets there without it', async () => {
+    const near = await startSkewedServer();
+    try {
+      const { doctor } = await rig({ provider: { proxy: 'http://127.0.0.1:1', base_url: `${near.url}/v1` } });
+      expect((await doctor({ only: ['provider.proxy'] })).verdict).toMatchObject({
+        code: 'proxy-unreachable',
+        command: 'moltbot config set providers.acme.proxy direct',
+        evidence: expect.arrayContaining([{ label: 'variable', value: 'providers.acme.proxy' }]),
+      });
+    } finally {
+      await near.close();
+    }
+  });
+
+  it('is not blamed for hosts that do not answer, and the wait for those is bounded', async () => {
+    const { doctor } = await rig({ provider: { proxy: 'direct', base_url: 'http://127.0.0.1:1/v1' } });
+    const began = performance.now();
+    const report = await doctor({ only: NETWORK });
+    expect(performance.now() - began).toBeLessThan(6_000);
+    expect(findingsOf(report)).toEqual([
+      'error provider.reachable acme: host-refuses',
+      'error provider.reachable acme: host-unknown',
+    ]);
   });
 
   it('is named in the way of the callback', async () => {

@@ -284,8 +284,8 @@ describe('a home of its own', () => {
     writeFileSync(join(home.path, 'auth.json'), JSON.stringify({ openai: { type: 'api_key', key: 'k' } }), {
       mode: 0o600,
     });
-    const before = readdirSync(home.path, { recursive: true }).toSorted();
+    const before = readdirSync(home.path, { recursive: true, encoding: 'utf8' }).toSorted();
     await report(CHECKS.map(({ id }) => id).filter((id) => !id.startsWith('provider')));
-    expect(readdirSync(home.path, { recursive: true }).toSorted()).toEqual(before);
+    expect(readdirSync(home.path, { recursive: true, encoding: 'utf8' }).toSorted()).toEqual(before);
   });
 });

@@ -19,6 +19,8 @@ import { CommandError } from '../exit-codes.js';
 /** Named in the help of this command: 2 is a wrong command line elsewhere. */
 const EXITS = { healthy: 0, error: 1, warning: 2 } as const;
 
+const LEAVE_MS = 1_000;
+
 /** Looks at everything that MoltBot stands on, measures what it can, and names one cause with its evidence. */
 export const doctor: Command = async ({ options, context }) => {
   const locale = readLocale(context.env);
@@ -60,7 +62,10 @@ export const doctor: Command = async ({ options, context }) => {
     const report = diagnosis.report(fixes);
     output.result(report);
     if (!output.json) showReport({ report, output, texts, command });
-    return exitOf(report, lint);
+    const code = exitOf(report, lint);
+    // A name server that hangs can't be called off; nothing of it is waited for any more.
+    setTimeout(() => process.exit(code), LEAVE_MS).unref();
+    return code;
   });
 };
 

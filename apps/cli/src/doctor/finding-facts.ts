@@ -38,7 +38,7 @@ export interface FindingFacts {
   'host-breaks-off': { readonly host: string; readonly code: string };
   'ca-file': { readonly reason: string };
   'tls-intercepted': { readonly host: string; readonly issuer: string; readonly proxy: string };
-  'tls-unknown-authority': { readonly host: string; readonly issuer: string };
+  'tls-unknown-authority': { readonly host: string; readonly issuer: string; readonly proxy: string };
   'tls-expired': { readonly host: string; readonly until: string };
   'tls-not-yet-valid': { readonly host: string; readonly from: string };
   'tls-wrong-host': { readonly host: string; readonly names: string };

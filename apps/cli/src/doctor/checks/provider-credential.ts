@@ -13,7 +13,7 @@ import type { MeasuredProvider } from '../measure/measurements.js';
 import { codeOf } from '../measure/sign-in-endpoints.js';
 
 const ASK_MS = 4_000;
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = 25_000;
 
 /** Asks each provider with each of its keys, as a call would: an answer is the proof. */
 export const providerCredential: Check = {

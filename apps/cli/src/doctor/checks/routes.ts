@@ -137,7 +137,12 @@ export const providerTls = routeCheck(
       case 'certificate-self-signed':
       case 'certificate-unknown-authority':
         return interception === undefined
-          ? finding({ ...common, command: trustIt, code: 'tls-unknown-authority', facts: { host, issuer } })
+          ? finding({
+              ...common,
+              command: trustIt,
+              code: 'tls-unknown-authority',
+              facts: { host, issuer, proxy: probe.proxy ?? '' },
+            })
           : finding({
               ...common,
               command: trustIt,

@@ -112,7 +112,7 @@ export const englishChecks: Readonly<Record<CheckId, Explanation>> = {
   'credential.sign-in': {
     what: 'Whether each account of type `oauth` is signed in, as whom, and until when.',
     why: 'Nobody has signed in yet; another account did than `account` demands; there is no refresh token.',
-    remedy: '`moltbot auth login NAME`.',
+    remedy: 'Sign in with `moltbot auth login NAME`.',
   },
   'credential.refresh': {
     what: 'Whether tokens can be renewed: what the record says of the last attempts, and whether the token host takes our client (asked with a token that never was, which uses nothing up).',

@@ -106,7 +106,7 @@ export const chineseChecks: Readonly<Record<CheckId, Explanation>> = {
   'credential.sign-in': {
     what: '每个 `oauth` 账户是否已登录、以谁的身份、到何时为止。',
     why: '尚未登录；登录的账户与 `account` 要求的不同；没有刷新令牌。',
-    remedy: '`moltbot auth login NAME`。',
+    remedy: '请用 `moltbot auth login NAME` 登录。',
   },
   'credential.refresh': {
     what: '令牌能否续期：记录中最近几次尝试的结果，以及令牌服务器是否接受我们的客户端（用一个从未存在的令牌询问，不会消耗任何东西）。',

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '@moltbot/contracts';
 
-/** 每个错误的含义、成因，以及补充的处理办法。 */
+/** What each error of the table means, how it comes about, and what helps beside its action, in Chinese. */
 export const chineseErrors: Readonly<
   Record<ErrorCode, { readonly what: string; readonly why: string; readonly more: string }>
 > = {

@@ -127,9 +127,9 @@ export const englishFindings: FindingTexts = {
     message: `${proxy === '' ? 'Something in between' : `The proxy ${proxy}`} opens the encryption to ${host}: the certificate is by “${issuer}”, which is not trusted here.`,
     action: `Get the certificate of “${issuer}” from those who run it, and trust it for this provider.`,
   }),
-  'tls-unknown-authority': ({ host, issuer }) => ({
-    message: `The certificate of ${host} is by “${issuer}”, which is not trusted here.`,
-    action: `Where that is your own authority, trust its certificate for this provider.`,
+  'tls-unknown-authority': ({ host, issuer, proxy }) => ({
+    message: `The certificate of ${host}${proxy === '' ? '' : `, as it comes through the proxy ${proxy},`} is by “${issuer}”, which is not trusted here.`,
+    action: 'Where that is your own authority (or the proxy’s), trust its certificate for this provider.',
   }),
   'tls-expired': ({ host, until }) => ({
     message: `By this machine’s clock the certificate of ${host} expired on ${until}.`,

@@ -127,9 +127,9 @@ export const chineseFindings: FindingTexts = {
     message: `${proxy === '' ? '中间的设备' : `代理 ${proxy}`}解开了到 ${host} 的加密：证书由“${issuer}”签发，本机不信任它。`,
     action: `请向其管理者索取“${issuer}”的证书，并为该提供方信任它。`,
   }),
-  'tls-unknown-authority': ({ host, issuer }) => ({
-    message: `${host} 的证书由“${issuer}”签发，本机不信任它。`,
-    action: '若它是贵方自己的颁发机构，请为该提供方信任其证书。',
+  'tls-unknown-authority': ({ host, issuer, proxy }) => ({
+    message: `${host} 的证书${proxy === '' ? '' : `（经代理 ${proxy}）`}由“${issuer}”签发，本机不信任它。`,
+    action: '若它是贵方自己（或该代理）的颁发机构，请为该提供方信任其证书。',
   }),
   'tls-expired': ({ host, until }) => ({
     message: `按本机时钟，${host} 的证书已于 ${until} 过期。`,
