@@ -97,6 +97,8 @@ describe('the owner’s first cause, a proxy in the way', () => {
     expect(evidence).toMatch(/directly.*dns login\.idp\.test ENOTFOUND/);
     expect(evidence).toContain('HTTPS_PROXY');
     expect(findingsOf(report)).toEqual(['error provider.proxy acme: proxy-refuses']);
+    // Whether tokens could be refreshed is not known then.
+    expect(checksOf(report, 'credential.refresh')).toMatchObject([{ status: 'skipped', reason: 'not-reached' }]);
   });
 
   it('is named where it wants a login, and where it has another', async () => {

@@ -10,7 +10,7 @@ import {
   type Observation,
 } from '../check.js';
 import { isoDay, span } from '../describe-probe.js';
-import { askTokenHost, scopesByServer } from '../measure/ask-token-host.js';
+import { askTokenHost, scopesByServer, tokenHostIsReached } from '../measure/ask-token-host.js';
 
 const TIMEOUT_MS = 25_000;
 const MINUTE_MS = 60_000;
@@ -121,6 +121,9 @@ export const refresh = accountCheck('credential.refresh', async (context, accoun
   if (claim !== undefined && claim.sent && context.now() - claim.since > HANGS_AFTER_MS) {
     const facts = { id, since: isoDay(claim.since) };
     return [finding({ status: 'warning', subject, code: 'refresh-hangs', facts, evidence: all })];
+  }
+  if (!(await tokenHostIsReached(context, account.provider))) {
+    return [{ status: 'skipped', subject, reason: 'not-reached' }];
   }
   if (status.state === 'signed-out' && answer === undefined)
     return [{ status: 'skipped', subject, reason: 'not-signed-in' }];

@@ -2,6 +2,7 @@ import { createOAuthClient, type OAuthClient, OAuthError } from '@moltbot/auth';
 import type { OAuthEntry } from '@moltbot/config';
 import { MoltbotError, Secret } from '@moltbot/contracts';
 import type { ConfiguredContext } from '../check.js';
+import type { MeasuredProvider } from './measurements.js';
 
 /** What the token host holds of our client. */
 export interface TokenHostAnswer {
@@ -64,15 +65,24 @@ export async function scopesByServer(options: AskTokenHostOptions): Promise<read
   }
 }
 
+/** Whether a refresh could get to the token host. */
+export async function tokenHostIsReached({ measured, config }: ConfiguredContext, provider: string): Promise<boolean> {
+  const providers = await measured.providers(config);
+  return isReached(providers.find(({ route }) => route.provider.name === provider));
+}
+
+function isReached(measured: MeasuredProvider | undefined): boolean {
+  if (measured?.signIn?.found !== true) return false;
+  return measured.routes.every(({ purpose, probe }) => purpose !== 'sign-in' || probe.fault === undefined);
+}
+
 async function openClient({ context, account }: AskTokenHostOptions): Promise<OAuthClient | undefined> {
   const { entry } = account;
   const providers = await context.measured.providers(context.config);
   const measured = providers.find(({ route }) => route.provider.name === account.provider);
   const endpoints = measured?.route.provider.settings.oauth;
   const network = measured?.route.network;
-  const reached = measured?.routes.every(({ purpose, probe }) => purpose !== 'sign-in' || probe.fault === undefined);
-  if (endpoints === undefined || network === undefined) return undefined;
-  if (measured?.signIn?.found !== true || reached !== true) return undefined;
+  if (endpoints === undefined || network === undefined || !isReached(measured)) return undefined;
   return createOAuthClient({
     clientId: entry.client_id,
     scopes: entry.scopes,

@@ -78,7 +78,7 @@ export const english: DoctorWords = {
   others: (count) => (count === 1 ? 'One more finding stands above.' : `${count} more findings stand above.`),
   evidence: 'Evidence',
   doThis: 'Do this',
-  counts: ({ error, warning, ok, skipped }) => `${error} errors, ${warning} warnings, ${ok} ok, ${skipped} skipped`,
+  counts: ({ error, warning, ok, skipped }) => `errors: ${error}, warnings: ${warning}, ok: ${ok}, skipped: ${skipped}`,
   progress: ({ done, all, running }) => `checking (${done}/${all}) ${running}`,
   fixHint: (command) => `Some of it can be mended by: ${command} doctor --fix`,
   explainHint: (command, code) => `More about it: ${command} doctor --explain ${code}`,
