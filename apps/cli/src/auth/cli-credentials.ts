@@ -18,6 +18,8 @@ export interface CliCredentials {
   readonly vault: Vault;
   /** Uses the OAuth client of an entry, whether it stands in auth.json (yet) or not. @throws as `use`; MoltbotError `credential_missing`, `config_invalid` */
   withClient<Result>(stored: StoredCredential, use: (client: OAuthClient) => Promise<Result>): Promise<Result>;
+  /** What an entry gives to send, whether it stands in auth.json (yet) or not. @throws MoltbotError as `CredentialVault.tokenFor` */
+  tokenOf(stored: StoredCredential): Promise<Secret>;
   /** Reads both files again, after a change. */
   reload(): Promise<void>;
   /** Puts an act into the audit log, where the database runs. Never rejects. */

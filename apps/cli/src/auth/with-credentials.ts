@@ -32,14 +32,21 @@ export async function withCredentials(
     storage: () => (storage ??= open(context, config)),
     keepAlive: false,
   });
+  const look = (stored: StoredCredential): void => {
+    if (!config.credentials.includes(stored)) preview = withEntry(config, stored);
+  };
   try {
     return await use({
       get config() {
         return config;
       },
       vault: credentials.vault,
+      async tokenOf(stored) {
+        look(stored);
+        return credentials.vault.tokenFor(stored.id);
+      },
       async withClient(stored, run) {
-        if (!config.credentials.includes(stored)) preview = withEntry(config, stored);
+        look(stored);
         const opened = await credentials.openClient(stored.id);
         try {
           return await run(opened.client);

@@ -1,6 +1,6 @@
 import type { TokenSet } from '@moltbot/auth';
-import { chooseOAuthClient, putCredential, putOAuthEntry, type StoredCredential } from '@moltbot/config';
-import type { Secret } from '@moltbot/contracts';
+import { chooseOAuthClient, parseAuthFile, putCredential, putOAuthEntry, type StoredCredential } from '@moltbot/config';
+import type { CredentialCheck } from '@moltbot/providers';
 import { askProvider, type CliCredentials, oauthEntry, storedCredential } from '../auth/cli-credentials.js';
 import { interruptible } from '../auth/interruptible.js';
 import { loginOAuth } from '../auth/login-oauth.js';
@@ -47,14 +47,22 @@ async function storeKey({ context, name, signal }: Call, interrupt: () => void):
   if (!REFERENCE.test(key.reveal()) && /[^\x21-\x7e]/.test(key.reveal())) {
     throw new CommandError('usage', messages.authBadKey);
   }
+  const entry = { type: 'api_key', key: key.reveal() } as const;
+  const [stored] = parseAuthFile({ text: JSON.stringify({ [name]: entry }), file: paths.authFile });
+  if (stored === undefined) throw new CommandError('usage', messages.authBadName(name));
   return withCredentials(context, async (credentials) => {
-    await putCredential({ paths, id: name, entry: { type: 'api_key', key: key.reveal() } });
+    const isThere = credentials.config.credentials.some(({ id }) => id === name);
+    const token = await credentials.tokenOf(stored);
+    const check = await askProvider({ context, credentials, provider: stored.provider, token, signal });
+    if (isThere && check.outcome === 'rejected') {
+      const text = `${checkText(check, messages)}\n${messages.authNothingStored} ${messages.authOldStays}`;
+      throw new CommandError('failed', text, { code: 'credential_rejected' });
+    }
+    await putCredential({ paths, id: name, entry });
     await credentials.reload();
     output.note(messages.authKeyStored(name, paths.authFile));
     await credentials.note({ action: 'credential.put', target: name });
-    const stored = storedCredential(context, credentials.config, name);
-    const token = await credentials.vault.tokenFor(name);
-    return report({ context, credentials, stored, token, signal });
+    return report({ context, credentials, stored, check });
   });
 }
 
@@ -75,6 +83,8 @@ async function signIn({ context, options, name, signal }: Call): Promise<ExitNam
     };
     // A client that nobody is signed in with can be written at once; another's place is taken only by a success.
     if (isChosen && !isThere) await write();
+    // Before a person takes the trouble: that there is a place for the tokens.
+    await credentials.vault.status();
     let tokens: TokenSet;
     try {
       tokens = await credentials.withClient(stored, async (client) =>
@@ -96,7 +106,9 @@ async function signIn({ context, options, name, signal }: Call): Promise<ExitNam
     }
     output.note(messages.authSignedIn(name, whoOf(tokens.account)));
     await credentials.note({ action: 'credential.sign_in', target: name });
-    return report({ context, credentials, stored, token: tokens.accessToken, tokens, signal });
+    const token = tokens.accessToken;
+    const check = await askProvider({ context, credentials, provider, token, signal });
+    return report({ context, credentials, stored, check, tokens });
   });
 }
 
@@ -138,14 +150,12 @@ async function report(result: {
   readonly context: CommandContext;
   readonly credentials: CliCredentials;
   readonly stored: StoredCredential;
-  readonly token: Secret;
+  readonly check: CredentialCheck;
   readonly tokens?: TokenSet;
-  readonly signal: AbortSignal;
 }): Promise<ExitName | number> {
-  const { context, credentials, stored, token, tokens, signal } = result;
+  const { context, credentials, stored, check, tokens } = result;
   const { output, messages } = context;
   const { id, provider, entry } = stored;
-  const check = await askProvider({ context, credentials, provider, token, signal });
   const asked = entry.type === 'oauth' ? entry.scopes : [];
   const missing = tokens === undefined ? [] : asked.filter((scope) => !tokens.scopes.includes(scope));
   const { refreshable } = (await credentials.vault.status()).find((status) => status.id === id) ?? {};

@@ -33,7 +33,7 @@ export const englishAuth = (command: string) => ({
   authSigningIn: 'signing in …',
   authSignedIn: (name: string, account: string) => `${name}: signed in${account === '' ? '' : ` as ${account}`}.`,
   authNothingStored: 'Nothing was stored.',
-  authOldStays: 'The sign-in that was there before is still in use.',
+  authOldStays: 'What was there before is still in use.',
   authFactAccount: 'account',
   authFactScopes: 'scopes',
   authFactMissing: 'not granted',

@@ -33,7 +33,7 @@ export const chineseAuth = (command: string): ReturnType<typeof englishAuth> => 
   authSigningIn: '正在登录 …',
   authSignedIn: (name, account) => `${name}：已登录${account === '' ? '' : `（${account}）`}。`,
   authNothingStored: '没有保存任何内容。',
-  authOldStays: '之前的登录继续有效。',
+  authOldStays: '之前的凭据继续有效。',
   authFactAccount: '账户',
   authFactScopes: '权限范围',
   authFactMissing: '未授予',
