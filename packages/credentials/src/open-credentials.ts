@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import {
   createSealer,
   createVault,
@@ -21,7 +20,7 @@ export type CredentialsStorage = Pick<Storage, 'connection' | 'credentialTokens'
 export interface OpenCredentialsOptions {
   /** As it is now: edits of both files are followed. `credentials.store` counts as it was when the store was opened. */
   readonly config: () => Pick<LoadedConfig, 'settings' | 'credentials'>;
-  readonly paths: Pick<MoltbotPaths, 'home' | 'cacheDirectory'>;
+  readonly paths: Pick<MoltbotPaths, 'home'>;
   /** Resolves references of auth.json. */
   readonly secrets: SecretResolver;
   /** Opens the key that seals tokens; asked when the first token is needed. */
@@ -116,10 +115,7 @@ export function openCredentials(options: OpenCredentialsOptions): Credentials {
     secrets,
     system,
     backend: openBackend,
-    environment: {
-      ...Object.fromEntries(HANDED_ON.map((name) => [name, options.environment[name]])),
-      NODE_COMPILE_CACHE: join(paths.cacheDirectory, 'node'),
-    },
+    environment: Object.fromEntries(HANDED_ON.map((name) => [name, options.environment[name]])),
   });
 
   const vault = createVault({

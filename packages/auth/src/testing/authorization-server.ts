@@ -66,6 +66,8 @@ export interface AuthorizationServer {
   breakTokenEndpoint(fault: TokenFault, only?: { readonly times?: number; readonly grantType?: string }): () => void;
   /** Revokes the grant of this access or refresh token with all its tokens; without one: all grants. */
   revokeGrant(token?: string): Promise<void>;
+  /** Ends all access tokens there are, and leaves refresh tokens alone. */
+  endAccessTokens(): void;
   setDateOffset(ms: number): void;
   stop(): Promise<void>;
 }
@@ -217,6 +219,9 @@ export async function startAuthorizationServer(options: AuthorizationServerOptio
       const found = (await provider.RefreshToken.find(token)) ?? (await provider.AccessToken.find(token));
       if (found?.grantId === undefined) throw new Error('No such token to revoke the grant of');
       rows.revoke(found.grantId);
+    },
+    endAccessTokens() {
+      rows.rowsOf('AccessToken').clear();
     },
     setDateOffset(ms) {
       dateOffsetMs = ms;
