@@ -13,6 +13,7 @@ export const RULES = {
   'packages/observability': { values: [], types: [] },
   'packages/state': { values: [], types: [] },
   'packages/network': { values: [], types: [] },
+  'packages/log-analysis': { values: [], types: [] },
   'packages/config': { values: ['contracts'], types: [] },
   'packages/auth': { values: ['contracts', 'state'], types: ['config'] },
   'packages/queue': { values: ['contracts'], types: ['config'] },
