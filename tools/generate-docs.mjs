@@ -13,6 +13,7 @@ const { metricsReferenceMarkdown } = await load('apps/primary', '@moltbot/observ
 const { failureTableMarkdown, demoDirectivesMarkdown } = await load('apps/primary', '@moltbot/providers');
 const { openApiDocument } = await import(join(root, 'apps/primary/dist/ops/openapi.js'));
 const { commandReferenceMarkdown } = await import(join(root, 'apps/cli/dist/command-reference.js'));
+const { doctorReferenceMarkdown } = await import(join(root, 'apps/cli/dist/doctor-reference.js'));
 const { version } = JSON.parse(readFileSync(join(root, 'apps/primary/package.json'), 'utf8'));
 
 const table = (head, rows) =>
@@ -52,6 +53,7 @@ const PARTS = [
   ['docs/demo.md', 'directives', demoDirectivesMarkdown],
   ['docs/jobs.md', 'jobs', jobs],
   ['docs/cli.md', 'commands', commandReferenceMarkdown],
+  ['docs/doctor.md', 'checks', doctorReferenceMarkdown],
 ];
 
 const check = process.argv.includes('--check');

@@ -14,6 +14,7 @@ const PAGES = [
   'docs/cli.md',
   'docs/access.md',
   'docs/credentials.md',
+  'docs/doctor.md',
 ];
 
 /** What starts servers, installs, or runs the tests themselves is proved elsewhere. Everything that is not here runs. */
@@ -23,6 +24,10 @@ const NOT_RUN: ReadonlySet<string> = new Set([
   './moltbot start --host 0.0.0.0',
   // Needs a provider and a person: auth.e2e.test.ts signs in.
   './moltbot auth login anthropic',
+  // Ask hosts of the internet; their own tests have them here.
+  './moltbot auth status',
+  './moltbot doctor',
+  './moltbot doctor --lint --json',
 ]);
 
 interface Example {
