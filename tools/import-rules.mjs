@@ -19,6 +19,7 @@ export const RULES = {
   'packages/queue': { values: ['contracts'], types: ['config'] },
   'packages/providers': { values: ['contracts', 'network'], types: ['config', 'auth', 'state'] },
   'packages/storage': { values: ['contracts'], types: ['config', 'auth'] },
+  'packages/local-models': { values: ['contracts'], types: ['config'] },
   'packages/credentials': { values: ['contracts', 'network', 'config', 'auth', 'storage'], types: [] },
   'apps/primary': {
     values: [
@@ -32,6 +33,7 @@ export const RULES = {
       'providers',
       'storage',
       'credentials',
+      'local-models',
     ],
     types: [],
   },
@@ -47,6 +49,7 @@ export const RULES = {
       'providers',
       'storage',
       'credentials',
+      'local-models',
     ],
     types: [],
   },
@@ -76,6 +79,7 @@ export const LIBRARIES = [
   { pattern: /^undici$/, folders: ['packages/network', 'packages/providers', 'apps/cli'] },
   { pattern: /^(jose|openid-client|oauth4webapi)$/, folders: ['packages/auth'] },
   { pattern: /^(kysely|pg)$/, folders: ['packages/storage', 'packages/queue'] },
+  { pattern: /^node-llama-cpp$/, folders: ['packages/local-models'] },
   { pattern: /^(winston|prom-client)$/, folders: ['packages/observability'] },
   { pattern: /^(commander|@clack\/prompts)$/, folders: ['apps/cli'] },
 ];

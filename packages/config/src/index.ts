@@ -39,6 +39,8 @@ export { loadConfig, type LoadedConfig, type LoadOptions, parseSettings, type Pa
 export { type MoltbotPaths, moltbotPaths } from './environment/paths.js';
 export {
   type KeyLimits,
+  type LocalModelSettings,
+  type LocalModelsSettings,
   keyLimits,
   modelPermissions,
   type OAuthEndpoints,

@@ -44,3 +44,4 @@ export { hasScope, isScope, type Scope, SCOPES } from './scopes.js';
 export { Secret } from './secret.js';
 export { isContent, type StreamPart } from './stream-parts.js';
 export type { AttemptRecord, RequestRecord } from './usage-records.js';
+  LOCAL_PROVIDER,

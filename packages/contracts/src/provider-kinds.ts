@@ -20,3 +20,6 @@ export type BuiltinProvider = keyof typeof BUILTIN_PROVIDERS;
 export function isBuiltinProvider(name: string): name is BuiltinProvider {
   return Object.hasOwn(BUILTIN_PROVIDERS, name);
 }
+
+/** The provider of the models that MoltBot runs itself: `local:NAME`. */
+export const LOCAL_PROVIDER = 'local';

@@ -1,4 +1,10 @@
-import { BUILTIN_PROVIDERS, isBuiltinProvider, parseModelRef, PROVIDER_KINDS } from '@moltbot/contracts';
+import {
+  BUILTIN_PROVIDERS,
+  isBuiltinProvider,
+  LOCAL_PROVIDER,
+  parseModelRef,
+  PROVIDER_KINDS,
+} from '@moltbot/contracts';
 import type { ConfigProblem, Origin } from './config-problem.js';
 import { DEFAULT_CHAIN, findChainCycles } from './chain-cycles.js';
 import { nearest } from './nearest.js';
@@ -27,6 +33,7 @@ export function crossCheck(context: CrossCheckContext): CrossCheckResult {
   return {
     problems: [
       ...checkProviders(context),
+      ...checkLocalProvider(context),
       ...checkChainNames(context),
       ...checked.flatMap(({ problem }) => problem ?? []),
       ...checkPolicyChains(context),
@@ -53,6 +60,14 @@ function checkProviders(context: CrossCheckContext): readonly ConfigProblem[] {
       conflict([...path, field ?? ''], `is missing; expected ${expected}, because ${why}`, context),
     );
   });
+}
+
+/** `local:NAME` can't mean two things. */
+function checkLocalProvider(context: CrossCheckContext): readonly ConfigProblem[] {
+  const { providers, local_models } = context.settings;
+  if (!Object.hasOwn(providers, LOCAL_PROVIDER) || Object.keys(local_models.models).length === 0) return [];
+  const detail = '`local` is the provider of `local_models`; give this one another name';
+  return [conflict(['providers', LOCAL_PROVIDER], detail, context)];
 }
 
 function checkChainNames(context: CrossCheckContext): readonly ConfigProblem[] {
@@ -83,7 +98,7 @@ interface Checked {
 }
 
 function checkModel({ path, name }: ModelUse, context: CrossCheckContext): Checked {
-  const { providers, models } = context.settings;
+  const { providers, models, local_models } = context.settings;
   if (name === DEFAULT_CHAIN || Object.hasOwn(models.chains, name)) return {};
   // Problems of a list entry are told at the list, with the entry's own line.
   const problem = (detail: string): Checked => ({
@@ -93,6 +108,14 @@ function checkModel({ path, name }: ModelUse, context: CrossCheckContext): Check
   const ref = parseModelRef(name);
   if (ref === undefined) return problem('expected `provider:model`, the name of a chain, or the name of a model');
   if (isBuiltinProvider(ref.provider) || Object.hasOwn(providers, ref.provider)) return {};
+  if (ref.provider === LOCAL_PROVIDER) {
+    const names = Object.keys(local_models.models);
+    if (names.includes(ref.model)) return {};
+    const near = nearest(ref.model, names);
+    const hint =
+      near === undefined ? '; add it under `local_models.models`' : `; did you mean \`local:${showName(near)}\`?`;
+    return problem(`no local model \`${showName(ref.model)}\` is configured${hint}`);
+  }
   const near = nearest(ref.provider, [...Object.keys(providers), ...Object.keys(BUILTIN_PROVIDERS)]);
   const hint = near === undefined ? '; add it under `providers`' : `; did you mean \`${showName(near)}\`?`;
   return problem(`no provider \`${showName(ref.provider)}\` is configured${hint}`);

@@ -63,6 +63,11 @@ const EXAMPLES: Readonly<Record<string, WrittenValue>> = {
   'server.oidc.roles.<name>.limits.budget_per_month': 50,
   'objects.access_key_id': 'moltbot',
   'objects.secret_access_key': 'your-secret',
+  'local_models.models.<name>': 'my-model',
+  'local_models.models.<name>.file': 'models/my-model.gguf',
+  'local_models.models.<name>.sha256': '0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef',
+  'local_models.models.<name>.max_output_tokens': 1_024,
+  'local_models.threads': 4,
   'logs.file': '/var/log/moltbot/moltbot.log',
 };
 
