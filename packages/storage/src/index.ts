@@ -2,6 +2,16 @@ export type { ApiKeyChanges, ApiKeyRecord, NewApiKey } from './api-key-record.js
 export { type ApiKeyStore, createApiKeyStore, type KeyChoice } from './api-keys.js';
 export { auditEntries, type AuditEntry, type AuditFilter, type AuditPage, deleteAuditBefore } from './audit-entries.js';
 export type { AuditLog } from './audit-log.js';
+export {
+  BATCH_STATUSES,
+  type BatchCaller,
+  type BatchEnd,
+  type BatchError,
+  type BatchRecord,
+  type BatchStatus,
+  type NewBatch,
+} from './batch-record.js';
+export { type BatchFile, type BatchResult, type BatchStore, createBatchStore } from './batches.js';
 export { type Budgets, type BudgetsOptions, createBudgets } from './budgets.js';
 export { createCredentialTokens, type CredentialTokenRow, type CredentialTokens } from './credential-tokens.js';
 export {
@@ -19,6 +29,14 @@ export type {
 } from './embedded-postgres/embedded-postgres.js';
 export { type EmbeddedPostgresStatus, embeddedPostgresStatus } from './embedded-postgres/embedded-postgres-status.js';
 export { type EmbeddedPostgresOptions, startEmbeddedPostgres } from './embedded-postgres/start-embedded-postgres.js';
+export {
+  createFileStore,
+  type FileList,
+  type FileRecord,
+  type FileStore,
+  type FinishedFile,
+  type NewFile,
+} from './files.js';
 export { migrate } from './migrations/migrate.js';
 export { type SchemaStanding, schemaStanding } from './migrations/schema-standing.js';
 export type { GetObject, ObjectBody, ObjectStore, PutObject, StoredObject } from './objects/object-store.js';
@@ -27,4 +45,5 @@ export { openStorage, type Storage, type StorageEvent, type StorageOptions } fro
 export type { Tables } from './tables.js';
 export type { TokenRowListener } from './token-row-listener.js';
 export { createUsageLedger, type UsageLedger, type UsageLedgerOptions, type UsageLedgerStats } from './usage-ledger.js';
+export { lastSummedHour, oldestUsage, sumUsageDay, sumUsageHour } from './usage-sums.js';
 export { deleteUsageBefore, type UsageTotal, type UsageTotalsOptions, usageTotals } from './usage-totals.js';

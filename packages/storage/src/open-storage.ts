@@ -3,11 +3,13 @@ import type { Settings } from '@moltbot/config';
 import { Secret } from '@moltbot/contracts';
 import { type ApiKeyStore, createApiKeyStore } from './api-keys.js';
 import { type AuditLog, createAuditLog } from './audit-log.js';
+import { type BatchStore, createBatchStore } from './batches.js';
 import { type Budgets, createBudgets } from './budgets.js';
 import { createCredentialTokens, type CredentialTokens } from './credential-tokens.js';
 import { type Database, type DatabaseConnection, openDatabase } from './database.js';
 import type { EmbeddedPostgres, EmbeddedPostgresEvent } from './embedded-postgres/embedded-postgres.js';
 import { startEmbeddedPostgres } from './embedded-postgres/start-embedded-postgres.js';
+import { createFileStore, type FileStore } from './files.js';
 import { migrate } from './migrations/migrate.js';
 import { createUsageLedger, type UsageLedger } from './usage-ledger.js';
 
@@ -38,6 +40,9 @@ export interface Storage {
   readonly usage: UsageLedger;
   /** Money of callers, set aside before a call and settled after it. */
   readonly budgets: Budgets;
+  /** Callers' files: their rows, not their bytes. */
+  readonly files: FileStore;
+  readonly batches: BatchStore;
   /** Connects when it is first asked. */
   readonly credentialTokens: CredentialTokens;
   /** How to reach the same database with pools of one's own (the queue). */
@@ -91,6 +96,8 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     audit,
     usage,
     budgets,
+    files: createFileStore({ db }),
+    batches: createBatchStore({ db }),
     credentialTokens,
     connection,
     close() {
