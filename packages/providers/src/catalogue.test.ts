@@ -42,6 +42,7 @@ describe('createProvider', () => {
     });
     expect(azure).toMatchObject({ baseUrl: 'https://work.openai.azure.com/openai/v1', requiresCredential: true });
     expect(azure.authHeaders('k')).toEqual({ 'api-key': 'k' });
+    expect(azure.authHeaders('t', 'oauth')).toEqual({ 'api-key': 't' });
     expect(provider('openai', { base_url: 'http://127.0.0.1:1/v1', requires_credential: false })).toMatchObject({
       baseUrl: 'http://127.0.0.1:1/v1',
       requiresCredential: false,
@@ -58,6 +59,10 @@ describe('createProvider', () => {
     ['ollama', 'x-api-key', { 'x-api-key': 'k' }],
   ])('sends the key of %s (auth_header: %s) in its header', (name, header, headers) => {
     expect(provider(name, { auth_header: header }).authHeaders('k')).toEqual(headers);
+  });
+
+  it.each(['anthropic', 'gemini', 'openai'])('sends the token of an account of %s as a bearer token', (name) => {
+    expect(provider(name, {}).authHeaders('t', 'oauth')).toEqual({ authorization: 'Bearer t' });
   });
 
   it.each([

@@ -123,7 +123,8 @@ export function createProvider(
     baseUrl: baseUrlOf(name, settings, kind === 'demo' ? options.demoBaseUrl : undefined),
     settings,
     requiresCredential: settings.requires_credential ?? requiresCredential,
-    authHeaders: AUTH_HEADERS[settings.auth_header ?? authHeader],
+    authHeaders: (token, type) =>
+      AUTH_HEADERS[settings.auth_header ?? (type === 'oauth' ? 'bearer' : authHeader)](token),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Credential } from '@moltbot/auth';
 import type { Secret } from '@moltbot/contracts';
 import { ProviderError } from './failure.js';
 import type { UpstreamClient } from './http/upstream.js';
@@ -18,6 +19,8 @@ export interface CheckCredentialOptions {
   readonly provider: Provider;
   readonly client: Pick<UpstreamClient, 'get'>;
   readonly token: Secret;
+  /** What the token is. Default: an API key. */
+  readonly credentialType?: Credential['type'] | undefined;
   readonly signal: AbortSignal;
   /** Default 10 s. */
   readonly timeoutMs?: number | undefined;

@@ -1,3 +1,4 @@
+import type { Credential } from '@moltbot/auth';
 import type { ProviderKind, Secret } from '@moltbot/contracts';
 import { chatWireOf } from './catalogue.js';
 import { ProviderError } from './failure.js';
@@ -11,6 +12,8 @@ export interface ListProviderModelsOptions {
   readonly provider: Provider;
   readonly client: Pick<UpstreamClient, 'get'>;
   readonly token?: Secret | undefined;
+  /** What the token is. Default: an API key. */
+  readonly credentialType?: Credential['type'] | undefined;
   /** For all pages together. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
@@ -71,7 +74,7 @@ export async function listProviderModels(options: ListProviderModelsOptions): Pr
 }
 
 async function getPage(
-  { provider, client, token, signal }: ListProviderModelsOptions,
+  { provider, client, token, credentialType, signal }: ListProviderModelsOptions,
   shape: ListShape,
   query: string,
   timeoutMs: number,
@@ -80,6 +83,7 @@ async function getPage(
     provider,
     request: { path: `/models${query}`, body: Buffer.alloc(0), headers: shape.headers, dropped: [] },
     token,
+    credentialType,
     accept: 'application/json',
     callerHeaders: undefined,
     connectTimeoutMs: timeoutMs,

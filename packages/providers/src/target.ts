@@ -1,3 +1,4 @@
+import type { Credential } from '@moltbot/auth';
 import type { Dialect } from '@moltbot/contracts';
 import type { ProviderSettings, RetryPolicy, Timeouts } from '@moltbot/config';
 import type { ChatWire, CountTokensWire, EmbeddingsWire } from './wire.js';
@@ -29,8 +30,8 @@ export interface Provider {
   readonly baseUrl: string;
   readonly settings: ProviderSettings;
   readonly requiresCredential: boolean;
-  /** Headers that carry the key. */
-  authHeaders(token: string): Readonly<Record<string, string>>;
+  /** Headers that carry a key, or the token of an account: that goes as a bearer token (RFC 6750), unless the settings say how. */
+  authHeaders(token: string, type?: Credential['type']): Readonly<Record<string, string>>;
 }
 
 /** One model at one provider, ready to be called with any of the provider's credentials. */

@@ -58,8 +58,7 @@ export function isRejection(answer: Answer): boolean {
 
 async function ask(options: AskAboutOptions & { readonly introspect: boolean }, token: Secret): Promise<Answer> {
   const { context, credentials, stored, signal, introspect } = options;
-  const { provider } = stored;
-  const checked = (): Promise<CredentialCheck> => askProvider({ context, credentials, provider, token, signal });
+  const checked = (): Promise<CredentialCheck> => askProvider({ context, credentials, stored, token, signal });
   if (!introspect || stored.entry.type !== 'oauth') return { by: 'models', check: await checked() };
   const started = performance.now();
   const said = await credentials.withClient(stored, async (client) => introspection(client, token, signal));

@@ -33,20 +33,20 @@ const NO_DEMO = 'http://127.0.0.1:9';
 export async function askProvider(options: {
   readonly context: CommandContext;
   readonly credentials: CliCredentials;
-  readonly provider: string;
+  readonly stored: StoredCredential;
   readonly token: Secret;
   readonly signal: AbortSignal;
 }): Promise<CredentialCheck> {
-  const { context, credentials, token, signal } = options;
+  const { context, credentials, stored, token, signal } = options;
   const { config, vault } = credentials;
   const router = createModelRouter({ settings: () => config.settings, vault, demoBaseUrl: () => NO_DEMO });
   let client: ReturnType<typeof createProviderClient> | undefined;
   try {
-    const [model] = router.plan({ model: `${options.provider}:any` }).models;
-    if (model === undefined) throw new Error(`no provider ${options.provider}`);
+    const [model] = router.plan({ model: `${stored.provider}:any` }).models;
+    if (model === undefined) throw new Error(`no provider ${stored.provider}`);
     const { provider } = model;
     client = createProviderClient({ provider, system: systemProxies(readProxyEnvironment(context.env)) });
-    return await checkCredential({ provider, client, token, signal });
+    return await checkCredential({ provider, client, token, credentialType: stored.entry.type, signal });
   } catch (error) {
     signal.throwIfAborted();
     return { outcome: 'unknown', why: error instanceof Error ? error.message : String(error), durationMs: 0 };

@@ -53,7 +53,7 @@ async function storeKey({ context, name, signal }: Call, interrupt: () => void):
   return withCredentials(context, async (credentials) => {
     const isThere = credentials.config.credentials.some(({ id }) => id === name);
     const token = await credentials.tokenOf(stored);
-    const check = await askProvider({ context, credentials, provider: stored.provider, token, signal });
+    const check = await askProvider({ context, credentials, stored, token, signal });
     if (isThere && check.outcome === 'rejected') {
       const text = `${checkText(check, messages)}\n${messages.authNothingStored} ${messages.authOldStays}`;
       throw new CommandError('failed', text, { code: 'credential_rejected' });
@@ -107,7 +107,7 @@ async function signIn({ context, options, name, signal }: Call): Promise<ExitNam
     output.note(messages.authSignedIn(name, whoOf(tokens.account)));
     await credentials.note({ action: 'credential.sign_in', target: name });
     const token = tokens.accessToken;
-    const check = await askProvider({ context, credentials, provider, token, signal });
+    const check = await askProvider({ context, credentials, stored, token, signal });
     return report({ context, credentials, stored, check, tokens });
   });
 }

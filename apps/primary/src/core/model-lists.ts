@@ -52,6 +52,7 @@ export class ModelLists {
         provider,
         client: this.#clients.of(provider),
         token,
+        credentialType: credential?.type,
         timeoutMs: ASK_TIMEOUT_MS,
         signal: this.#abort.signal,
       });

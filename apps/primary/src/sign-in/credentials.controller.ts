@@ -88,7 +88,13 @@ export class CredentialsController {
     const token = await credentials.vault.tokenFor(id);
     const left = new AbortController();
     reply.raw.once('close', () => left.abort());
-    const check = await checkCredential({ provider, client: clients.of(provider), token, signal: left.signal });
+    const check = await checkCredential({
+      provider,
+      client: clients.of(provider),
+      token,
+      credentialType: stored.entry.type,
+      signal: left.signal,
+    });
     await this.#note(request, 'credential.test', id, { outcome: check.outcome });
     const { outcome, durationMs } = check;
     return {

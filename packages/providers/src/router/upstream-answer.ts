@@ -32,6 +32,7 @@ export async function send(options: SendOptions): Promise<UpstreamResponse> {
       provider,
       request,
       token,
+      credentialType: call.payer?.type,
       accept,
       callerHeaders,
       connectTimeoutMs: Math.min(run.plan.timeouts.connect, remaining),

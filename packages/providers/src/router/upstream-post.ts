@@ -1,3 +1,4 @@
+import type { Credential } from '@moltbot/auth';
 import type { Secret } from '@moltbot/contracts';
 import type { PostOptions } from '../http/upstream.js';
 import type { Provider } from '../target.js';
@@ -7,6 +8,8 @@ export interface UpstreamPostOptions {
   readonly provider: Provider;
   readonly request: UpstreamRequest;
   readonly token: Secret | undefined;
+  /** What the token is. Default: an API key. */
+  readonly credentialType?: Credential['type'] | undefined;
   readonly accept: 'application/json' | 'text/event-stream';
   /** The caller's own headers that go along where the dialects agree. */
   readonly callerHeaders: Readonly<Record<string, string>> | undefined;
@@ -26,7 +29,7 @@ export function upstreamPost(options: UpstreamPostOptions): PostOptions {
       ...(options.callerHeaders === undefined ? undefined : harmless(options.callerHeaders)),
       ...request.headers,
       ...configuredOf(provider).headers,
-      ...(token === undefined ? undefined : provider.authHeaders(token.reveal())),
+      ...(token === undefined ? undefined : provider.authHeaders(token.reveal(), options.credentialType)),
     },
     body: request.body,
     connectTimeoutMs: options.connectTimeoutMs,

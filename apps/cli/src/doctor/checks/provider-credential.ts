@@ -66,7 +66,8 @@ async function tryOne(options: {
   const reached = measured.routes.some(({ purpose, probe }) => purpose === 'models' && probe.fault === undefined);
   if (network === undefined || !reached) return { status: 'skipped', subject, reason: 'not-reached' };
   const connections = context.measured.network(network);
-  const answer = await askModels({ provider, token, network: connections, timeoutMs: ASK_MS, signal });
+  const credentialType = credential?.entry.type;
+  const answer = await askModels({ provider, token, credentialType, network: connections, timeoutMs: ASK_MS, signal });
   return judge({ subject, measured, credential, answer });
 }
 

@@ -19,6 +19,7 @@ export type ModelsAnswer =
 export async function askModels(options: {
   readonly provider: Provider;
   readonly token: Secret | undefined;
+  readonly credentialType: 'api_key' | 'oauth' | undefined;
   readonly network: Pick<Network, 'fetch'>;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
@@ -35,7 +36,7 @@ export async function askModels(options: {
         accept: 'application/json',
         ...(provider.kind === 'anthropic' ? { 'anthropic-version': '2023-06-01' } : {}),
         ...provider.settings.headers,
-        ...(token === undefined ? {} : provider.authHeaders(token.reveal())),
+        ...(token === undefined ? {} : provider.authHeaders(token.reveal(), options.credentialType)),
       },
     });
     await answer.body?.cancel();
