@@ -33,15 +33,33 @@ const errors = () =>
     ]),
   );
 
+const ages = ({ count, ageMs }) => `${count}, ${ageMs / 86_400_000} days`;
+
 const jobs = () =>
   table(
-    ['job', 'queue', 'attempts', 'first wait', 'time limit'],
+    [
+      'job',
+      'what it does',
+      'who may ask for it',
+      'queue',
+      'priority',
+      'attempts',
+      'first wait',
+      'time limit',
+      'kept when completed',
+      'kept when dead or cancelled',
+    ],
     Object.entries(JOBS).map(([name, row]) => [
       `\`${name}\``,
+      row.title + (row.isolated === undefined ? '' : ' (in a thread)'),
+      row.submittable ? `scope \`${row.scope}\`` : 'MoltBot itself',
       `\`${row.queue}\``,
+      row.priority,
       row.attempts,
-      `${row.backoffMs} ms`,
+      `${row.backoff.firstMs} ms`,
       `${row.timeoutMs / 1000} s`,
+      ages(row.retention.completed),
+      ages(row.retention.failed),
     ]),
   );
 

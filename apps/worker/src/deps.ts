@@ -1,6 +1,8 @@
 import type { Settings } from '@moltbot/config';
 import type { JobName, JobPayload, JobResult } from '@moltbot/contracts';
 import type { Logger, Metrics } from '@moltbot/observability';
+import type { FollowUp } from '@moltbot/queue';
+import type { ThreadPool } from './threads/thread-pool.js';
 
 /** The models as the warm-up needs them. */
 export interface ModelWarmer {
@@ -16,23 +18,37 @@ export interface ModelWarmer {
   warm(model: string, options: { readonly signal: AbortSignal; readonly withinMs: number }): Promise<void>;
 }
 
+/** A file that a job leaves: lower-case letters, digits, `.`, `_`, `-` in its name. */
+export interface NewArtifact {
+  readonly name: string;
+  readonly contentType: string;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
 /** What handlers may use; built once in `wiring.ts`. */
 export interface JobDeps {
   readonly models: ModelWarmer;
   /** As they are now: follows edits of the file. */
   readonly settings: () => Settings;
   readonly metrics: Metrics;
+  /** For jobs that use the CPU. */
+  readonly threads: ThreadPool;
+  /** Keeps a file with the job; one of the same name is replaced. @throws MoltbotError `object_store_unavailable`, … */
+  readonly keepArtifact: (jobId: string, artifact: NewArtifact, signal: AbortSignal) => Promise<void>;
   /** Milliseconds that only grow. */
   readonly elapsed: () => number;
 }
 
 export interface JobContext {
-  /** Aborted at the job's time limit and when the process stops. */
+  readonly jobId: string;
+  /** Aborted at the job's time limit, when somebody cancels it, and when the process stops. */
   readonly signal: AbortSignal;
   /** Carries the job's and the trace's id. */
   readonly logger: Logger;
   /** Shown with the job while it runs. */
   readonly progress: (value: object) => Promise<void>;
+  /** Begins another job, once in effect however often this one is tried. */
+  readonly followUp: FollowUp;
 }
 
 /**

@@ -3,7 +3,7 @@ import { MoltbotError } from '@moltbot/contracts';
 import { createMetrics } from '@moltbot/observability';
 import { createReadiness, type Phase } from './readiness.js';
 
-const COUNTS = { 'moltbot-default': { waiting: 3, active: 1, delayed: 0, completed: 7, failed: 2 } };
+const COUNTS = { default: { waiting: 3, active: 1, delayed: 0, completed: 7, failed: 2 } };
 
 function scene() {
   const state = { phase: 'working' as Phase, now: 0, asked: 0, away: false };
@@ -48,7 +48,7 @@ describe('a worker’s readiness', () => {
     const { state, readiness, metrics } = scene();
     await Promise.all([readiness.ready(), readiness.ready(), readiness.refresh()]);
     expect(state.asked).toBe(1);
-    expect(await metrics.render()).toContain('moltbot_queue_jobs{queue="moltbot-default",state="waiting"} 3');
+    expect(await metrics.render()).toContain('moltbot_queue_jobs{queue="default",state="waiting"} 3');
     state.now += 1_000;
     await readiness.ready();
     expect(state.asked).toBe(2);

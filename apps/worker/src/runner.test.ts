@@ -11,7 +11,7 @@ const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 const attempt = (changes: Partial<JobAttempt> = {}): JobAttempt => ({
   id: 'warmup-1',
   name: 'warmup',
-  queue: 'moltbot-default',
+  queue: 'default',
   payload: {},
   attempt: 1,
   attempts: 3,
@@ -29,14 +29,15 @@ function runner(warmup: JobHandler<'warmup'>) {
   });
   const logger = createLogger({ role: 'worker', level: 'debug', console: sink });
   const run = createRunner({
-    handlers: { warmup },
+    handlers: { warmup, probe: async () => ({ steps: 1, durationMs: 0 }) },
     deps: { metrics: createMetrics({ role: 'worker', version: '1' }) } as unknown as JobDeps,
     logger,
     randomBytes: (size) => Buffer.alloc(size, 1),
   });
   const outer = new AbortController();
   return {
-    run: async (job: JobAttempt) => run(job, { signal: outer.signal, progress: async () => {} }),
+    run: async (job: JobAttempt) =>
+      run(job, { signal: outer.signal, progress: async () => {}, followUp: async () => ({ id: '' }) }),
     outer,
     log: async () => {
       await logger.close();

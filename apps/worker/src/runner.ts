@@ -21,7 +21,7 @@ type AnyHandler = (payload: unknown, deps: JobDeps, context: JobContext) => Prom
  */
 export function createRunner(options: RunnerOptions): JobProcessor {
   const { handlers, deps, logger, randomBytes } = options;
-  return async (attempt, { signal, progress }) => {
+  return async (attempt, { signal, progress, followUp }) => {
     const { row, handler } = rowOf(attempt, handlers);
     const payload = row.payload.safeParse(attempt.payload);
     if (!payload.success) {
@@ -39,7 +39,7 @@ export function createRunner(options: RunnerOptions): JobProcessor {
     if (log.isDebug) log.debug('job started', { traceparent: formatTraceparent(trace) });
     try {
       const result = await withinLimit(row.timeoutMs, signal, async (limited) =>
-        handler(payload.data, deps, { signal: limited, logger: log, progress }),
+        handler(payload.data, deps, { jobId: attempt.id, signal: limited, logger: log, progress, followUp }),
       );
       return parseResult(row, result);
     } catch (error) {

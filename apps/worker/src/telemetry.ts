@@ -113,6 +113,9 @@ function reportJob(event: JobEvent, { logger, metrics }: TelemetryOptions): void
     case 'completed':
       logger.info('job completed', fields);
       break;
+    case 'cancelled':
+      logger.info('job cancelled', fields);
+      break;
     case 'handed-back':
       logger.info('job handed back', fields);
       break;

@@ -1,15 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Environment, LoadedConfig, MoltbotPaths, ProxyEnvironment } from '@moltbot/config';
-import { MoltbotError } from '@moltbot/contracts';
+import { JOBS, MoltbotError } from '@moltbot/contracts';
 import { openHomeCredentials } from '@moltbot/credentials';
 import type { Logger, Metrics } from '@moltbot/observability';
 import { type JobCounts, type JobWorker, openQueues, type Queues } from '@moltbot/queue';
 import { openStorage, type Storage } from '@moltbot/storage';
+import { createArtifactKeeper } from './artifact-keeper.js';
 import { handlers } from './handlers/index.js';
 import { openModels } from './open-models.js';
 import { createRunner } from './runner.js';
 import type { Telemetry } from './telemetry.js';
+import { createThreadPool } from './threads/thread-pool.js';
 
 export interface WorkerOptions {
   readonly paths: MoltbotPaths;
@@ -43,6 +45,7 @@ export interface RunningWorker {
 const RETRY_MS = 1_000;
 const DATABASE_CONNECTIONS = 2;
 const ANSWER_WITHIN_MS = 3_000;
+const THREAD_ENTRY = new URL('./threads/thread-main.js', import.meta.url);
 
 /**
  * Builds everything and starts taking jobs; waits for a database or a queue that is away.
@@ -94,12 +97,26 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       },
     });
     closers.push(async () => queues.close());
+    const artifacts = createArtifactKeeper({
+      settings: () => config().settings,
+      paths: options.paths,
+      proxy: options.proxy,
+    });
+    closers.push(async () => artifacts.close());
+    const threads = createThreadPool({
+      size: settings.worker.threads,
+      memoryBytes: settings.worker.thread_memory,
+      entry: THREAD_ENTRY,
+    });
+    closers.push(async () => threads.close());
     const runner = createRunner({
       handlers,
       deps: {
         models: models.warmer,
         settings: () => config().settings,
         metrics,
+        threads,
+        keepArtifact: artifacts.keep,
         elapsed: () => performance.now(),
       },
       logger,
@@ -110,6 +127,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       untilAborted(
         queues.createWorker(runner, {
           concurrency: settings.worker.concurrency,
+          // More of these would only wait for a thread.
+          queues: { [JOBS.probe.queue]: { concurrency: settings.worker.threads }, ...settings.worker.queues },
           takeoverAfterMs: settings.worker.takeover_after,
           onEvent: (event) => {
             telemetry.jobEvent(event);
@@ -119,6 +138,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       ),
     );
     signal.throwIfAborted();
+    await patiently(options, 'the queue', async () => untilAborted(queues.schedule(), signal));
     return running(worker, queues, close);
   } catch (error) {
     await close();

@@ -1,3 +1,4 @@
+import { ENDED_JOB_STATES } from '@moltbot/contracts';
 import type { JobSnapshot, Queues } from '@moltbot/queue';
 
 const PATIENCE_MS = 25_000;
@@ -6,7 +7,7 @@ const PATIENCE_MS = 25_000;
 export async function job(
   queues: Queues,
   id: string,
-  reached: (snapshot: JobSnapshot) => boolean = ({ state }) => state === 'completed' || state === 'failed',
+  reached: (snapshot: JobSnapshot) => boolean = ({ state }) => ENDED_JOB_STATES.has(state),
 ): Promise<JobSnapshot> {
   const deadline = performance.now() + PATIENCE_MS;
   for (;;) {

@@ -83,7 +83,7 @@ describe('a worker on the embedded database', () => {
     expect(metrics).toContain('moltbot_jobs_total{job="warmup",outcome="completed"} 1\n');
     expect(metrics).toContain('moltbot_model_load_state{model="demo:assistant"} 2\n');
     expect(metrics).toContain('moltbot_attempts_total{provider="demo",model="assistant",outcome="ok"} 1\n');
-    expect(metrics).toMatch(/moltbot_queue_jobs\{queue="moltbot-default",state="completed"\} [1-9]/);
+    expect(metrics).toMatch(/moltbot_queue_jobs\{queue="default",state="completed"\} [1-9]/);
 
     worker.kill('SIGTERM');
     expect(await worker.ended()).toEqual({ code: 0, signal: null });

@@ -1,4 +1,4 @@
-import { isModelPermission, isProviderName, PROVIDER_KINDS, SCOPES } from '@moltbot/contracts';
+import { isModelPermission, isProviderName, jobQueues, PROVIDER_KINDS, SCOPES } from '@moltbot/contracts';
 import { z } from 'zod';
 import {
   baseUrl,
@@ -360,12 +360,48 @@ export const settingsSchema = z.strictObject({
     .describe('How this server is reached, and its own limits.'),
   worker: z
     .strictObject({
-      concurrency: z.int().min(1).max(1_000).default(4).describe('Jobs at the same time.'),
+      concurrency: z
+        .int()
+        .min(1)
+        .max(1_000)
+        .default(4)
+        .describe('Jobs of each queue at the same time, where `worker.queues` does not say otherwise.'),
+      queues: z
+        .record(
+          z.string().refine((name) => jobQueues().includes(name), 'expected the name of a queue of docs/jobs.md'),
+          z.strictObject({ concurrency: z.int().min(1).max(1_000).describe('Jobs of this queue at the same time.') }),
+        )
+        .default({})
+        .describe('What differs for a queue.'),
+      threads: z
+        .int()
+        .min(1)
+        .max(64)
+        .default(1)
+        .describe('Threads for jobs that use the CPU: as many of them run at the same time.'),
+      thread_memory: byteSize('512mb', { min: 16 * 1_048_576 }).describe(
+        'Memory of a job in a thread; one that needs more fails alone.',
+      ),
       metrics_port: port(9091).describe('`/metrics`, `/health` and `/ready` of the worker.'),
       drain_grace: duration('25s').describe('How long running jobs may take after SIGTERM.'),
       takeover_after: duration('15s', { min: 1_000, max: 600_000 }).describe(
         'A job whose worker has not been heard of for this long is given to another.',
       ),
+      batch: z
+        .strictObject({
+          concurrency: z
+            .int()
+            .min(1)
+            .max(1_000)
+            .default(8)
+            .describe('Requests of batches at the same time, all batches of a worker together.'),
+          max_requests: z.int().min(1).max(1_000_000).default(50_000).describe('Requests of one batch.'),
+          retention: duration('30d', { min: 1_000, max: 3_650 * 86_400_000 }).describe(
+            'How long batches are shown after their end.',
+          ),
+        })
+        .prefault({})
+        .describe('Batches of requests (`/v1/batches`).'),
     })
     .prefault({})
     .describe('The process for jobs.'),
@@ -398,6 +434,9 @@ export const settingsSchema = z.strictObject({
       audit_retention: duration('90d', { min: 1_000, max: 3_650 * 86_400_000 }).describe(
         'How long the audit log keeps its rows.',
       ),
+      usage_retention: duration('400d', { min: 86_400_000, max: 36_500 * 86_400_000 }).describe(
+        'How long the ledger keeps a row for each request and attempt; sums by hour and day stay.',
+      ),
     })
     .prefault({})
     .describe('The database.'),
@@ -419,6 +458,9 @@ export const settingsSchema = z.strictObject({
         .optional()
         .describe('Its secret; better in the environment: `MOLTBOT_OBJECTS_SECRET_ACCESS_KEY`.'),
       max_size: byteSize('2gb', { max: 1_099_511_627_776 }).describe('Largest file that is taken.'),
+      batch_file_retention: duration('30d', { min: 1_000, max: 3_650 * 86_400_000 }).describe(
+        'How long files of batches are kept, in and out, where their request does not say.',
+      ),
     })
     .prefault({})
     .describe('Files: uploads, results of jobs, model files.'),
@@ -488,27 +530,6 @@ export const settingsSchema = z.strictObject({
     })
     .prefault({})
     .describe('Short-lived state of several processes.'),
-  discovery: z
-    .strictObject({
-      local_servers: z
-        .boolean()
-        .default(true)
-        .describe(
-          'Look for model servers on this machine’s usual ports at start and offer them; they are never used unasked.',
-        ),
-    })
-    .prefault({})
-    .describe('What is looked for at start.'),
-});
-
-export type Settings = z.output<typeof settingsSchema>;
-export type ProviderSettings = Settings['providers'][string];
-export type ProviderModelSettings = ProviderSettings['models'][string];
-export type OAuthEndpoints = NonNullable<ProviderSettings['oauth']>;
-export type OidcSettings = NonNullable<Settings['server']['oidc']>;
-/** Limits of one caller; what is not set is not limited. */
-export type KeyLimits = z.output<typeof keyLimits>;
-export type RetryPolicy = Settings['models']['retry_policy'];
   local_models: z
     .strictObject({
       models: z
@@ -549,6 +570,27 @@ export type RetryPolicy = Settings['models']['retry_policy'];
     })
     .prefault({})
     .describe('Models in GGUF files that MoltBot runs by itself, each in a process of its own.'),
-export type Timeouts = Settings['timeouts'];
+  discovery: z
+    .strictObject({
+      local_servers: z
+        .boolean()
+        .default(true)
+        .describe(
+          'Look for model servers on this machine’s usual ports at start and offer them; they are never used unasked.',
+        ),
+    })
+    .prefault({})
+    .describe('What is looked for at start.'),
+});
+
+export type Settings = z.output<typeof settingsSchema>;
+export type ProviderSettings = Settings['providers'][string];
+export type ProviderModelSettings = ProviderSettings['models'][string];
+export type OAuthEndpoints = NonNullable<ProviderSettings['oauth']>;
+export type OidcSettings = NonNullable<Settings['server']['oidc']>;
+/** Limits of one caller; what is not set is not limited. */
+export type KeyLimits = z.output<typeof keyLimits>;
 export type LocalModelsSettings = Settings['local_models'];
 export type LocalModelSettings = LocalModelsSettings['models'][string];
+export type RetryPolicy = Settings['models']['retry_policy'];
+export type Timeouts = Settings['timeouts'];

@@ -95,6 +95,24 @@ export const ERRORS = {
     title: 'The request did not arrive in time',
     action: 'Send the whole request within `server.request_timeout`.',
   },
+  idempotency_conflict: {
+    http: 409,
+    retryable: false,
+    title: 'The idempotency key was used for something else',
+    action: 'Send another `Idempotency-Key`, or the same payload as the first time.',
+  },
+  job_state_conflict: {
+    http: 409,
+    retryable: false,
+    title: 'The job’s state does not allow this',
+    action: 'Look at the job: `moltbot jobs list`, or `GET /v1/jobs/{id}`.',
+  },
+  job_cancelled: {
+    http: 409,
+    retryable: false,
+    title: 'The job was cancelled',
+    action: 'Retry it with `moltbot jobs retry ID` where it is wanted after all.',
+  },
   payload_too_large: {
     http: 413,
     retryable: false,
@@ -227,6 +245,12 @@ export const ERRORS = {
     title: 'The store of files does not answer, or gives other bytes than were stored',
     action: 'Check `objects.url` and the free space of its folder or bucket.',
   },
+  job_too_large: {
+    http: 500,
+    retryable: false,
+    title: 'The job needs more memory than it may have',
+    action: 'Give it less to do at once, or raise `worker.thread_memory`.',
+  },
   storage_too_new: {
     http: 500,
     retryable: false,
@@ -256,24 +280,6 @@ export const ERRORS = {
     retryable: true,
     title: 'The model service did not answer in time',
     action: 'Try again; raise the limit under `timeouts`, or add fallbacks.',
-  },
-  deadline_exceeded: {
-    http: 504,
-    retryable: true,
-    title: 'No model of the chain answered before the deadline',
-    action: 'Try again; raise `timeouts.total`.',
-  },
-  config_invalid: {
-    http: 500,
-    retryable: false,
-    title: 'The configuration has a mistake',
-    action: 'Mend what the message names; `moltbot config validate` checks it.',
-  },
-  unsafe_bind: {
-    http: 500,
-    retryable: false,
-    title: 'The address is open to others and no authentication is set',
-    action: 'Create a key with `moltbot keys create NAME`, or bind to 127.0.0.1.',
   },
   model_loading: {
     http: 503,
@@ -322,6 +328,24 @@ export const ERRORS = {
     retryable: false,
     title: 'The engine of local models is not installed',
     action: 'Install the optional package `node-llama-cpp` of the version that the message names, beside MoltBot.',
+  },
+  deadline_exceeded: {
+    http: 504,
+    retryable: true,
+    title: 'No model of the chain answered before the deadline',
+    action: 'Try again; raise `timeouts.total`.',
+  },
+  config_invalid: {
+    http: 500,
+    retryable: false,
+    title: 'The configuration has a mistake',
+    action: 'Mend what the message names; `moltbot config validate` checks it.',
+  },
+  unsafe_bind: {
+    http: 500,
+    retryable: false,
+    title: 'The address is open to others and no authentication is set',
+    action: 'Create a key with `moltbot keys create NAME`, or bind to 127.0.0.1.',
   },
   port_in_use: {
     http: 500,

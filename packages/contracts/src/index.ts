@@ -8,7 +8,27 @@ export {
   MoltbotError,
   type MoltbotErrorOptions,
 } from './errors.js';
-export { JOBS, type JobContract, type JobName, type JobPayload, type JobResult } from './jobs.js';
+export {
+  ENDED_JOB_STATES,
+  JOB_STATES,
+  type JobArtifact,
+  type JobState,
+  type JobView,
+  jobArtifactPrefix,
+  jobArtifactSchema,
+  jobViewSchema,
+} from './job-view.js';
+export {
+  isJobName,
+  type JobContract,
+  type JobName,
+  type JobPayload,
+  jobQueues,
+  type JobResult,
+  type JobRetention,
+  JOBS,
+  type ThreadJobName,
+} from './jobs.js';
 export type {
   AssistantMessage,
   ChatAnswer,
@@ -36,6 +56,7 @@ export {
   BUILTIN_PROVIDERS,
   type BuiltinProvider,
   isBuiltinProvider,
+  LOCAL_PROVIDER,
   PROVIDER_KINDS,
   type ProviderKind,
 } from './provider-kinds.js';
@@ -44,4 +65,3 @@ export { hasScope, isScope, type Scope, SCOPES } from './scopes.js';
 export { Secret } from './secret.js';
 export { isContent, type StreamPart } from './stream-parts.js';
 export type { AttemptRecord, RequestRecord } from './usage-records.js';
-  LOCAL_PROVIDER,

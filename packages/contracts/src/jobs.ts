@@ -1,22 +1,47 @@
 import { z } from 'zod';
 
-/** A job's contract: its queue, its shapes, and how it is tried, timed and kept. */
+/** A job's contract: its queue, its shapes, who may ask for it, and how it is tried, timed and kept. */
 export interface JobContract<Payload extends z.ZodType = z.ZodType, Result extends z.ZodType = z.ZodType> {
+  /** One line for people. */
+  readonly title: string;
+  /** `worker.queues.NAME.concurrency` is set by this name. */
   readonly queue: string;
   readonly payload: Payload;
   readonly result: Result;
+  /** Whether callers may ask for it; the others are begun by MoltBot itself. */
+  readonly submittable: boolean;
+  /** What a caller needs to ask for it. */
+  readonly scope: 'jobs' | 'admin';
+  /** 0 goes first, then 1, 2, … up to 1,000. Within a priority first come, first served. */
+  readonly priority: number;
   readonly attempts: number;
-  /** First wait in ms; doubles with each attempt. */
-  readonly backoffMs: number;
+  /** First wait in ms, doubled with each attempt; each wait is random between `1 - jitter` and 1 times that. */
+  readonly backoff: { readonly firstMs: number; readonly jitter: number };
   readonly timeoutMs: number;
-  /** How many finished and failed jobs are kept. */
-  readonly keep: { readonly completed: number; readonly failed: number };
+  /** How many ended jobs are kept, and for how long; `failed` also holds the dead and the cancelled. */
+  readonly retention: { readonly completed: JobRetention; readonly failed: JobRetention };
+  /** `thread`: it uses the CPU, and is done in a thread of its own so that nothing else waits. */
+  readonly isolated?: 'thread';
+  /** Begun by itself: a cron pattern (UTC; seconds may lead) or every so many ms. Its payload is the default one. */
+  readonly schedule?: { readonly cron: string } | { readonly everyMs: number };
 }
+
+export interface JobRetention {
+  readonly count: number;
+  readonly ageMs: number;
+}
+
+const DAY_MS = 86_400_000;
+const RETENTION = {
+  completed: { count: 1_000, ageMs: 7 * DAY_MS },
+  failed: { count: 5_000, ageMs: 30 * DAY_MS },
+} as const;
 
 /** Every job there is: a name without a row can't be enqueued, a row without a handler doesn't compile. */
 export const JOBS = {
   warmup: {
-    queue: 'moltbot-default',
+    title: 'Loads models ahead of the first request',
+    queue: 'default',
     payload: z.strictObject({
       /** Chains or `provider:model` names; empty: the default chain. */
       models: z.array(z.string().min(1).max(321)).max(64).default([]),
@@ -31,13 +56,50 @@ export const JOBS = {
         }),
       ),
     }),
+    submittable: true,
+    scope: 'jobs',
+    priority: 0,
     attempts: 3,
-    backoffMs: 1_000,
+    backoff: { firstMs: 1_000, jitter: 0.5 },
     timeoutMs: 600_000,
-    keep: { completed: 1_000, failed: 5_000 },
+    retention: RETENTION,
+  },
+  probe: {
+    title: 'Shows that jobs run: takes some steps in a thread, reports each, and leaves a small file',
+    queue: 'compute',
+    payload: z.strictObject({
+      steps: z.int().min(1).max(1_000).default(1),
+      /** Waits so long in each step. */
+      wait_ms: z.int().min(0).max(60_000).default(0),
+      /** Keeps the CPU busy for so long in each step. */
+      busy_ms: z.int().min(0).max(60_000).default(0),
+    }),
+    result: z.object({ steps: z.number(), durationMs: z.number() }),
+    submittable: true,
+    scope: 'jobs',
+    priority: 1,
+    attempts: 3,
+    backoff: { firstMs: 1_000, jitter: 0.5 },
+    timeoutMs: 600_000,
+    retention: RETENTION,
+    isolated: 'thread',
   },
 } as const satisfies Record<string, JobContract>;
 
 export type JobName = keyof typeof JOBS;
 export type JobPayload<N extends JobName> = z.output<(typeof JOBS)[N]['payload']>;
 export type JobResult<N extends JobName> = z.output<(typeof JOBS)[N]['result']>;
+
+/** Jobs that are done in a thread of their own. */
+export type ThreadJobName = {
+  [N in JobName]: (typeof JOBS)[N] extends { readonly isolated: 'thread' } ? N : never;
+}[JobName];
+
+export function isJobName(text: string): text is JobName {
+  return Object.hasOwn(JOBS, text);
+}
+
+/** The queues of all jobs, each once. */
+export function jobQueues(): readonly string[] {
+  return [...new Set(Object.values<JobContract>(JOBS).map((row) => row.queue))];
+}

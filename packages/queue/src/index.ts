@@ -1,5 +1,8 @@
-export type { JobSnapshot, JobState } from './job-snapshot.js';
+export type { Enqueued, EnqueueOptions, JobInput } from './enqueue-job.js';
+export type { JobEventRow } from './job-events.js';
+export type { JobSnapshot } from './job-snapshot.js';
 export type {
+  FollowUp,
   JobAttempt,
   JobContext,
   JobEvent,
@@ -7,10 +10,10 @@ export type {
   JobWorker,
   JobWorkerOptions,
 } from './job-worker.js';
+export type { JobListOptions, JobPage } from './list-jobs.js';
 export {
-  type EnqueueOptions,
   type JobCounts,
-  type JobInput,
+  type JobProgress,
   type OpenQueuesOptions,
   openQueues,
   type Queues,

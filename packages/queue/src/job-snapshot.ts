@@ -1,55 +1,70 @@
-import { ERRORS, type ErrorCode, JOBS, type JobName, type JobResult } from '@moltbot/contracts';
+import { ERRORS, type ErrorCode, JOBS, type JobName, type JobResult, type JobState } from '@moltbot/contracts';
 import type { Job } from 'bullmq';
 import type { JobEnvelope } from './queue-backend.js';
-
-export type JobState = 'waiting' | 'active' | 'delayed' | 'completed' | 'failed' | 'unknown';
 
 /** A job as it stands now. Times are Unix times in ms. */
 export interface JobSnapshot<N extends JobName = JobName> {
   readonly id: string;
   readonly name: N;
   readonly state: JobState;
+  /** Who asked for it; `undefined`: MoltBot itself. */
+  readonly owner: string | undefined;
   /** What the handler last reported; undefined before. */
   readonly progress: unknown;
   /** Attempts that ended. */
   readonly attemptsMade: number;
+  readonly maxAttempts: number;
   readonly enqueuedAt: number;
   readonly startedAt?: number | undefined;
   readonly finishedAt?: number | undefined;
+  /** Cancelling was asked for. */
+  readonly cancelledAt?: number | undefined;
   readonly result?: JobResult<N> | undefined;
   /** Why the last attempt failed. */
   readonly error?: { readonly code: ErrorCode; readonly message: string } | undefined;
 }
 
-const STATES: Readonly<Record<string, JobState>> = {
-  waiting: 'waiting',
-  prioritized: 'waiting',
-  'waiting-children': 'waiting',
-  active: 'active',
-  delayed: 'delayed',
-  completed: 'completed',
-  failed: 'failed',
-};
+/** States of BullMQ in which a worker may still take the job. */
+const TO_BE_DONE = new Set(['waiting', 'prioritized', 'waiting-children', 'delayed']);
 
 export function toJobSnapshot<N extends JobName>(
   name: N,
   job: Job<JobEnvelope, unknown>,
   bullState: string,
 ): JobSnapshot<N> {
-  const state = STATES[bullState] ?? 'unknown';
+  const error = bullState === 'completed' || !job.failedReason ? undefined : fromFailedReason(job.failedReason);
+  const { cancelledAt, owner } = job.data;
+  const state = stateOf({ bullState, cancelled: cancelledAt !== undefined, errorCode: error?.code });
   const result = state === 'completed' ? JOBS[name].result.safeParse(job.returnvalue) : undefined;
   return {
     id: job.id ?? '',
     name,
     state,
+    owner,
     progress: job.progress === 0 ? undefined : job.progress,
     attemptsMade: job.attemptsMade,
+    maxAttempts: job.opts.attempts ?? 1,
     enqueuedAt: job.timestamp,
     startedAt: job.processedOn,
-    finishedAt: job.finishedOn,
+    finishedAt: job.finishedOn ?? (state === 'cancelled' ? cancelledAt : undefined),
+    cancelledAt,
     result: result?.success === true ? (result.data as JobResult<N>) : undefined,
-    error: state === 'completed' || !job.failedReason ? undefined : fromFailedReason(job.failedReason),
+    error: state === 'cancelled' ? { code: 'job_cancelled', message: ERRORS.job_cancelled.title } : error,
   };
+}
+
+function stateOf(facts: {
+  readonly bullState: string;
+  readonly cancelled: boolean;
+  readonly errorCode: ErrorCode | undefined;
+}): JobState {
+  const { bullState, cancelled, errorCode } = facts;
+  if (bullState === 'completed' || bullState === 'active') return bullState;
+  if (bullState === 'failed') return errorCode === 'job_cancelled' ? 'cancelled' : 'dead';
+  // Whoever takes it next ends it: nothing of it is done any more.
+  if (cancelled && TO_BE_DONE.has(bullState)) return 'cancelled';
+  if (bullState === 'delayed') return errorCode === undefined ? 'delayed' : 'failed';
+  return 'waiting';
 }
 
 /** How a failure is kept in the queue: `code: message`. */

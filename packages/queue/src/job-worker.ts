@@ -1,6 +1,11 @@
-import { MoltbotError } from '@moltbot/contracts';
+import { type JobName, MoltbotError } from '@moltbot/contracts';
 import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
+import { type AttemptFailure, backoff, failedForNow } from './backoff.js';
+import { CancelWatch } from './cancel-watch.js';
+import type { JobInput } from './enqueue-job.js';
+import { type JobEventRow, MAX_EVENT_ROWS, writeJobEventRow } from './job-events.js';
 import { toFailedReason } from './job-snapshot.js';
+import { ProgressReporter } from './progress-reporter.js';
 import type { BullWorker, JobEnvelope, QueueBackend } from './queue-backend.js';
 import { settledWithin, toError, withinTime } from './queue-error.js';
 
@@ -11,6 +16,8 @@ export interface JobAttempt {
   readonly queue: string;
   readonly payload: unknown;
   readonly traceparent?: string | undefined;
+  /** Who asked for it. */
+  readonly owner?: string | undefined;
   /** 1, 2, 3 … */
   readonly attempt: number;
   readonly attempts: number;
@@ -19,11 +26,22 @@ export interface JobAttempt {
 }
 
 export interface JobContext {
-  /** Aborted when the process stops, or when another worker was given the job. */
+  /** Aborted when the process stops, when somebody cancels the job, or when another worker was given it. */
   readonly signal: AbortSignal;
-  /** Shown with the job; failures to store it are reported and otherwise ignored. */
+  /** Shown with the job and kept as an event; failures to store it are reported and otherwise ignored. */
   readonly progress: (value: object) => Promise<void>;
+  readonly followUp: FollowUp;
 }
+
+/**
+ * Begins another job, of the same owner and within the same trace: once, however often this one is tried. `key` tells several
+ * apart that have one name. @throws MoltbotError `invalid_request`, `queue_unavailable`
+ */
+export type FollowUp = <N extends JobName>(
+  name: N,
+  payload: JobInput<N>,
+  options?: { readonly key?: string; readonly delayMs?: number },
+) => Promise<{ readonly id: string }>;
 
 /**
  * Does a job and returns its result as JSON. A MoltbotError that is not retryable ends the job; any other error lets it be
@@ -40,6 +58,7 @@ export type JobEvent =
       readonly durationMs: number;
       readonly error: Error;
     }
+  | { readonly type: 'cancelled'; readonly attempt: JobAttempt; readonly durationMs: number }
   /** This process stops; another one takes the job at once. It does not count as an attempt. */
   | { readonly type: 'handed-back'; readonly attempt: JobAttempt; readonly durationMs: number }
   /** The worker that had it is gone or too busy; it is done again. */
@@ -48,6 +67,8 @@ export type JobEvent =
 export interface JobWorkerOptions {
   /** Jobs at the same time, per queue. */
   readonly concurrency: number;
+  /** What differs for a queue. */
+  readonly queues?: Readonly<Record<string, { readonly concurrency: number }>> | undefined;
   /** A job whose worker has not been heard of for this long is given to another. Default 15 s. */
   readonly takeoverAfterMs?: number | undefined;
   readonly onEvent?: ((event: JobEvent) => void) | undefined;
@@ -64,6 +85,8 @@ interface StartOptions extends JobWorkerOptions {
   readonly queueNames: readonly string[];
   readonly processor: JobProcessor;
   readonly onError: (error: unknown) => void;
+  readonly isCancelled: (queue: string, id: string) => Promise<boolean>;
+  readonly followUpOf: (attempt: JobAttempt) => FollowUp;
 }
 
 const START_WITHIN_MS = 10_000;
@@ -73,22 +96,15 @@ const ABORT_WITHIN_MS = 1_000;
 /** As often as a row allows attempts, a worker may die over a job before the job is taken for the cause. */
 const MAX_STALLED = 3;
 const RETRY_CONNECTION_MS = 1_000;
-const LONGEST_BACKOFF_MS = 300_000;
-const LONGEST_RETRY_AFTER_MS = 3_600_000;
+/** For what is only told besides: a row of a job's events. */
+const NOTE_WITHIN_MS = 2_000;
 
 interface Running {
+  readonly queue: string;
+  readonly id: string;
+  readonly since: number;
   readonly controller: AbortController;
   readonly ended: Promise<void>;
-}
-
-/** What is thrown into BullMQ; it knows the two names only. */
-class AttemptFailure extends Error {
-  readonly retryAfterMs: number | undefined;
-
-  constructor(reason: string, retryAfterMs?: number) {
-    super(reason);
-    this.retryAfterMs = retryAfterMs;
-  }
 }
 
 /** @throws MoltbotError `queue_unavailable` */
@@ -98,6 +114,7 @@ export async function startJobWorker(options: StartOptions): Promise<JobWorker> 
   const onEvent = options.onEvent ?? (() => {});
   const running = new Map<string, Running>();
   const ours = new WeakSet<Error>();
+  const eventRows = new WeakMap<Job<JobEnvelope, unknown>, number>();
   let stopping: Promise<void> | undefined;
 
   async function process(job: Job<JobEnvelope, unknown>, token: string | undefined): Promise<unknown> {
@@ -105,19 +122,32 @@ export async function startJobWorker(options: StartOptions): Promise<JobWorker> 
     const key = `${attempt.queue}/${attempt.id}`;
     const began = performance.now();
     if (stopping !== undefined) return handBack(job, token, attempt, began);
+    if (job.data.cancelledAt !== undefined) throw failure(new MoltbotError('job_cancelled'), attempt, 0);
     const controller = new AbortController();
     const ended = Promise.withResolvers<void>();
-    running.set(key, { controller, ended: ended.promise });
+    running.set(key, { queue: attempt.queue, id: attempt.id, since: began, controller, ended: ended.promise });
+    const reporter = new ProgressReporter(async (value) => report(job, value));
     try {
       const result = await untilAborted(
-        processor(attempt, { signal: controller.signal, progress: async (value) => report(job, value) }),
+        processor(attempt, {
+          signal: controller.signal,
+          progress: async (value) => reporter.report(value),
+          followUp: options.followUpOf(attempt),
+        }),
         controller.signal,
       );
+      await reporter.end();
       onEvent({ type: 'completed', attempt, durationMs: performance.now() - began });
       return result;
     } catch (error) {
-      if (stopping !== undefined && controller.signal.aborted) return await handBack(job, token, attempt, began);
-      throw failure(error, attempt, performance.now() - began);
+      await settledWithin(reporter.end(), NOTE_WITHIN_MS);
+      const cancelled = isCancellation(controller.signal.reason);
+      if (stopping !== undefined && controller.signal.aborted && !cancelled) {
+        return await handBack(job, token, attempt, began);
+      }
+      const failed = failure(cancelled ? controller.signal.reason : error, attempt, performance.now() - began);
+      await settledWithin(note(job, attempt, failed), NOTE_WITHIN_MS);
+      throw failed;
     } finally {
       running.delete(key);
       ended.resolve();
@@ -135,25 +165,40 @@ export async function startJobWorker(options: StartOptions): Promise<JobWorker> 
     throw new WaitingError();
   }
 
-  async function report(job: Job<JobEnvelope, unknown>, value: object): Promise<void> {
-    await job.updateProgress(value).catch(onError);
+  async function report(job: Job<JobEnvelope, unknown>, progress: object): Promise<void> {
+    const row: JobEventRow = { type: 'progress', at: Date.now(), progress };
+    const rows = eventRows.get(job) ?? 0;
+    eventRows.set(job, rows + 1);
+    try {
+      if (rows < MAX_EVENT_ROWS) await job.log(writeJobEventRow(row));
+      await job.updateProgress(progress);
+    } catch (error) {
+      onError(error);
+    }
   }
 
-  function failure(thrown: unknown, attempt: JobAttempt, durationMs: number): Error {
+  async function note(job: Job<JobEnvelope, unknown>, attempt: JobAttempt, failed: FailedAttempt): Promise<void> {
+    const { code, message } = failed.known;
+    const row = { type: 'attempt-failed', at: Date.now(), attempt: attempt.attempt, error: { code, message } } as const;
+    await job.log(writeJobEventRow(row)).catch(onError);
+  }
+
+  function failure(thrown: unknown, attempt: JobAttempt, durationMs: number): FailedAttempt {
     const error = toError(thrown);
     const known =
       thrown instanceof MoltbotError ? thrown : new MoltbotError('internal_error', undefined, { cause: thrown });
     const reason = toFailedReason(known.code, known.message);
     const dead = !known.retryable || attempt.attempt >= attempt.attempts;
-    onEvent({ type: dead ? 'dead' : 'failed', attempt, durationMs, error });
-    const failed = known.retryable ? new AttemptFailure(reason, known.retryAfterMs) : new UnrecoverableError(reason);
+    if (known.code === 'job_cancelled') onEvent({ type: 'cancelled', attempt, durationMs });
+    else onEvent({ type: dead ? 'dead' : 'failed', attempt, durationMs, error });
+    const failed = known.retryable ? failedForNow(reason, known.retryAfterMs) : new UnrecoverableError(reason);
     ours.add(failed);
-    return failed;
+    return Object.assign(failed, { known });
   }
 
   function openWorker(name: string): BullWorker {
     const worker = backend.openWorker(name, async (job, token) => process(job, token), {
-      concurrency: options.concurrency,
+      concurrency: options.queues?.[name]?.concurrency ?? options.concurrency,
       lockDuration: takeoverAfterMs,
       stalledInterval: Math.max(500, takeoverAfterMs / 2),
       maxStalledCount: MAX_STALLED,
@@ -182,6 +227,7 @@ export async function startJobWorker(options: StartOptions): Promise<JobWorker> 
   async function stop(workers: readonly BullWorker[], graceMs: number): Promise<void> {
     await Promise.all(workers.map(async (worker) => settledWithin(worker.pause(true), CLOSE_WITHIN_MS)));
     await settledWithin(Promise.all([...running.values()].map(async ({ ended }) => ended)), graceMs);
+    watch.stop();
     const left = [...running.values()];
     for (const { controller } of left) controller.abort(new MoltbotError('shutting_down'));
     await settledWithin(Promise.all(left.map(async ({ ended }) => ended)), ABORT_WITHIN_MS + CLOSE_WITHIN_MS);
@@ -194,6 +240,18 @@ export async function startJobWorker(options: StartOptions): Promise<JobWorker> 
     await settledWithin(worker.getBackend().disconnect(), CLOSE_WITHIN_MS);
   }
 
+  const watch = new CancelWatch({
+    running: () =>
+      [...running.values()].map(({ queue, id, since, controller }) => ({
+        queue,
+        id,
+        since,
+        cancel: () => {
+          if (!controller.signal.aborted) controller.abort(new MoltbotError('job_cancelled'));
+        },
+      })),
+    isCancelled: options.isCancelled,
+  });
   const workers = options.queueNames.map((name) => openWorker(name));
   try {
     await withinTime(Promise.all(workers.map(async (worker) => worker.waitUntilReady())), START_WITHIN_MS);
@@ -213,6 +271,13 @@ export async function startJobWorker(options: StartOptions): Promise<JobWorker> 
   };
 }
 
+/** As BullMQ gets it, with what we know. */
+type FailedAttempt = (AttemptFailure | UnrecoverableError) & { readonly known: MoltbotError };
+
+function isCancellation(reason: unknown): boolean {
+  return reason instanceof MoltbotError && reason.code === 'job_cancelled';
+}
+
 function toAttempt(job: Job<JobEnvelope, unknown>): JobAttempt {
   return {
     id: job.id ?? '',
@@ -220,6 +285,7 @@ function toAttempt(job: Job<JobEnvelope, unknown>): JobAttempt {
     queue: job.queueName,
     payload: job.data.payload,
     traceparent: typeof job.data.traceparent === 'string' ? job.data.traceparent : undefined,
+    owner: typeof job.data.owner === 'string' ? job.data.owner : undefined,
     attempt: job.attemptsMade + 1,
     attempts: job.opts.attempts ?? 1,
     enqueuedAt: job.timestamp,
@@ -244,18 +310,4 @@ async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T
     clearTimeout(timer);
     signal.removeEventListener('abort', onAbort);
   }
-}
-
-/** Exponential with equal jitter: jobs that failed together must not come back together. */
-function backoff(
-  attemptsMade: number,
-  _type?: string,
-  error?: Error,
-  job?: { readonly opts: { backoff?: unknown } },
-): number {
-  const row = job?.opts.backoff as { readonly delay?: number } | undefined;
-  const bound = Math.min((row?.delay ?? RETRY_CONNECTION_MS) * 2 ** Math.max(0, attemptsMade - 1), LONGEST_BACKOFF_MS);
-  const wait = bound / 2 + (Math.random() * bound) / 2;
-  const asked = error instanceof AttemptFailure ? (error.retryAfterMs ?? 0) : 0;
-  return Math.round(Math.max(wait, Math.min(asked, LONGEST_RETRY_AFTER_MS)));
 }

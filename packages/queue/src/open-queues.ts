@@ -1,12 +1,25 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { JOBS, type JobContract, type JobName, type JobPayload, MoltbotError, type Secret } from '@moltbot/contracts';
+import { randomBytes } from 'node:crypto';
+import { type JobName, jobQueues, JOBS, MoltbotError, type Secret } from '@moltbot/contracts';
+import { cancelJob, type FoundJob, retryJob } from './change-job.js';
+import { addJob, type EnqueueOptions, type Enqueued, type JobInput, jobRow, prepareJob } from './enqueue-job.js';
+import { type JobEventRow, readJobEventRow } from './job-events.js';
+import { parseJobId } from './job-id.js';
 import { type JobSnapshot, toJobSnapshot } from './job-snapshot.js';
-import { type JobProcessor, type JobWorker, type JobWorkerOptions, startJobWorker } from './job-worker.js';
+import {
+  type FollowUp,
+  type JobAttempt,
+  type JobProcessor,
+  type JobWorker,
+  type JobWorkerOptions,
+  startJobWorker,
+} from './job-worker.js';
+import { JobLister, type JobListOptions, type JobPage } from './list-jobs.js';
 import { createPostgresBackend } from './postgres-backend.js';
-import type { BullQueue, JobEnvelope, QueueBackend } from './queue-backend.js';
+import type { BullQueue, QueueBackend } from './queue-backend.js';
 import { type QueueConnection, toQueueTarget } from './queue-connection.js';
 import { errorGate, settledWithin, withinTime } from './queue-error.js';
 import { createRedisBackend } from './redis-backend.js';
+import { scheduleJobs } from './schedule-jobs.js';
 
 /** Where: `url` (`redis://`, `rediss://`, `postgres://`), or `connection` for a PostgreSQL that has none. */
 export type OpenQueuesOptions = QueuesOptions &
@@ -23,17 +36,16 @@ export interface QueuesOptions {
   readonly now?: (() => number) | undefined;
 }
 
-export interface EnqueueOptions {
-  /** Two jobs of one name and key are one job, as long as the first is kept. Any text up to 256 characters. */
-  readonly idempotencyKey?: string | undefined;
-  /** Within which trace the job is done: a W3C `traceparent`. */
-  readonly traceparent?: string | undefined;
-}
-
 export type JobCounts = Readonly<Record<'waiting' | 'active' | 'delayed' | 'completed' | 'failed', number>>;
 
-/** Defaults need not be given. */
-export type JobInput<N extends JobName> = Partial<JobPayload<N>>;
+/** Where a job stands, and what happened to it since. */
+export interface JobProgress {
+  readonly job: JobSnapshot;
+  /** In order; the number of a row counts from 1. */
+  readonly rows: readonly { readonly number: number; readonly row: JobEventRow }[];
+  /** The number of the last row that is there. */
+  readonly last: number;
+}
 
 export interface Queues {
   readonly kind: 'redis' | 'postgres';
@@ -41,26 +53,44 @@ export interface Queues {
   ready(): Promise<void>;
   /**
    * Takes a job in charge. Where `queue_unavailable` comes after the server took it, it is done all the same.
-   * @throws MoltbotError `invalid_request` with `param`, `payload_too_large`, `queue_unavailable`
+   * @throws MoltbotError `invalid_request` with `param`, `payload_too_large`, `idempotency_conflict`, `queue_unavailable`
    */
-  enqueue<N extends JobName>(name: N, payload: JobInput<N>, options?: EnqueueOptions): Promise<{ readonly id: string }>;
+  enqueue<N extends JobName>(name: N, payload: JobInput<N>, options?: EnqueueOptions): Promise<Enqueued>;
   /** `undefined` where there is no such job, or no longer. @throws MoltbotError `queue_unavailable` */
   find<N extends JobName>(name: N, id: string): Promise<JobSnapshot<N> | undefined>;
+  /** The same where only the id is known. */
+  get(id: string): Promise<JobSnapshot | undefined>;
+  /** Newest first. @throws MoltbotError `invalid_request` (`after`), `queue_unavailable` */
+  list(options: JobListOptions): Promise<JobPage>;
+  /** The job and what happened to it behind row `after` (0: from the beginning). */
+  follow(id: string, after: number): Promise<JobProgress | undefined>;
+  /**
+   * One that waits is never begun, a running one ends within a second; again it changes nothing. @returns how it stands then
+   * @throws MoltbotError `job_state_conflict` where it has ended otherwise, `queue_unavailable`
+   */
+  cancel(id: string): Promise<JobSnapshot | undefined>;
+  /** Puts a dead or cancelled job back, with all its attempts. @throws MoltbotError `job_state_conflict`, `queue_unavailable` */
+  retry(id: string): Promise<JobSnapshot | undefined>;
+  /** Lets the jobs that have a schedule begin by it from now on, and no others. @throws MoltbotError `queue_unavailable` */
+  schedule(): Promise<void>;
   /** Jobs by queue and state. @throws MoltbotError `queue_unavailable` */
   counts(): Promise<Readonly<Record<string, JobCounts>>>;
   /** Starts taking jobs of all queues. @throws MoltbotError `queue_unavailable` */
   createWorker(processor: JobProcessor, options: JobWorkerOptions): Promise<JobWorker>;
+  /** BullMQ's own queues, for tools that show them. @throws MoltbotError `queue_unavailable` */
+  bullQueues(): Promise<readonly BullQueue[]>;
   /** Stops workers without grace and cuts the connections; bounded in time. */
   close(): Promise<void>;
 }
 
 const COUNTED = ['waiting', 'active', 'delayed', 'completed', 'failed'] as const;
 const ENDED = new Set(['completed', 'failed']);
+/** Reading a list takes some time where there are many jobs. */
+const LIST_WITHIN_MS = 15_000;
+const MAX_ROWS_AT_ONCE = 200;
 const PREPARE_WITHIN_MS = 60_000;
 const CLOSE_WITHIN_MS = 2_000;
 const SAME_ERROR_EVERY_MS = 10_000;
-const MAX_PAYLOAD_BYTES = 1_048_576;
-const MAX_KEY = 256;
 const NAMESPACE = /^[a-z][a-z0-9_]{0,40}$/;
 
 /** Queues on Redis or PostgreSQL. Connects when first used; a server that is away is an error now and no error later. */
@@ -108,7 +138,11 @@ export function openQueues(options: OpenQueuesOptions): Queues {
   }
 
   /** `work` is not begun where connecting took all the time. */
-  async function onQueue<T>(name: string, work: (queue: BullQueue) => Promise<T>): Promise<T> {
+  async function onQueue<T>(
+    name: string,
+    work: (queue: BullQueue) => Promise<T>,
+    withinMs: number = timeoutMs,
+  ): Promise<T> {
     if (closing !== undefined) throw closed();
     let givenUp = false;
     const call = async (): Promise<T> => {
@@ -117,7 +151,7 @@ export function openQueues(options: OpenQueuesOptions): Queues {
       return work(queue);
     };
     try {
-      return await withinTime(call(), timeoutMs);
+      return await withinTime(call(), withinMs);
     } finally {
       givenUp = true;
     }
@@ -136,29 +170,88 @@ export function openQueues(options: OpenQueuesOptions): Queues {
     await onQueue(JOBS.warmup.queue, async (queue) => queue.getJobCounts('waiting'));
   }
 
+  async function readJob(queue: BullQueue, name: JobName, id: string): Promise<FoundJob | undefined> {
+    const job = await queue.getJob(id);
+    if (job === undefined || job.name !== name) return undefined;
+    const bullState = await job.getState();
+    // It may have ended between the two reads: then the first one knows no result yet.
+    const current = job.finishedOn === undefined && ENDED.has(bullState) ? await queue.getJob(id) : job;
+    if (current === undefined) return undefined;
+    return { job: current, bullState, snapshot: toJobSnapshot(name, current, bullState) };
+  }
+
+  async function onJob<T>(id: string, work: (found: FoundJob, queue: BullQueue) => Promise<T>): Promise<T | undefined> {
+    const parts = parseJobId(id);
+    if (parts === undefined) return undefined;
+    return onQueue(JOBS[parts.name].queue, async (queue) => {
+      const found = await readJob(queue, parts.name, id);
+      return found === undefined ? undefined : work(found, queue);
+    });
+  }
+
+  const get = async (id: string): Promise<JobSnapshot | undefined> => onJob(id, async ({ snapshot }) => snapshot);
+
+  const lister = new JobLister(async (name, id) => {
+    const queue = await connectedQueue(JOBS[name].queue);
+    return (await readJob(queue, name, id))?.snapshot;
+  });
+
+  async function enqueue(
+    name: JobName,
+    payload: unknown,
+    enqueueOptions: EnqueueOptions,
+    { takeFirst = false }: { readonly takeFirst?: boolean } = {},
+  ): Promise<Enqueued> {
+    const job = prepareJob({ name, payload, enqueue: enqueueOptions, now: Date.now(), randomBytes });
+    return onQueue(job.queue, async (queue) => addJob(queue, job, { takeFirst }));
+  }
+
+  function followUpOf({ id, owner, traceparent }: JobAttempt): FollowUp {
+    return async (name, payload, { key = '', delayMs } = {}) => {
+      const idempotencyKey = key === '' ? `after ${id}` : `after ${id} ${key}`;
+      const followUp = { idempotencyKey, owner, traceparent, delayMs };
+      return enqueue(name, payload, followUp, { takeFirst: true });
+    };
+  }
+
   return {
     kind: backend.kind,
     ready,
-    enqueue: async (name, payload, enqueueOptions = {}) => {
-      const row = rowOf(name);
-      const envelope = toEnvelope(row, payload, enqueueOptions);
-      const jobId = toJobId(name, enqueueOptions.idempotencyKey);
-      await onQueue(row.queue, async (queue) => queue.add(name, envelope, { jobId, ...toJobOptions(row) }));
-      return { id: jobId };
+    enqueue: async (name, payload, enqueueOptions = {}) => enqueue(name, payload, enqueueOptions),
+    find: async <N extends JobName>(name: N, id: string) => {
+      const { row } = jobRow(name);
+      const found = await onQueue(row.queue, async (queue) => readJob(queue, name, id));
+      return found?.snapshot as JobSnapshot<N> | undefined;
     },
-    find: async (name, id) => {
-      const row = rowOf(name);
-      return onQueue(row.queue, async (queue) => {
-        const job = await queue.getJob(id);
-        if (job === undefined || job.name !== name) return undefined;
-        const state = await job.getState();
-        // It may have ended between the two reads: then the first one knows no result yet.
-        const current = job.finishedOn === undefined && ENDED.has(state) ? await queue.getJob(id) : job;
-        return current === undefined ? undefined : toJobSnapshot(name, current, state);
-      });
+    get,
+    list: async (listOptions) => {
+      const queuesOfAll = await onQueue(JOBS.warmup.queue, async () => Promise.all(jobQueues().map(connectedQueue)));
+      return withinTime(lister.list(queuesOfAll, listOptions), LIST_WITHIN_MS);
     },
+    follow: async (id, after) =>
+      onJob(id, async ({ snapshot }, queue) => {
+        // Behind the job: what it had told when it ended is among the rows.
+        const { logs, count } = await queue.getJobLogs(id, after, after + MAX_ROWS_AT_ONCE - 1);
+        const rows = logs.flatMap((text, index) => {
+          const row = readJobEventRow(text);
+          return row === undefined ? [] : [{ number: after + index + 1, row }];
+        });
+        return { job: snapshot, rows, last: count };
+      }),
+    cancel: async (id) => {
+      await onJob(id, async (found) => cancelJob(found, Date.now()));
+      return get(id);
+    },
+    retry: async (id) => {
+      await onJob(id, async (found) => retryJob(found, Date.now()));
+      return get(id);
+    },
+    schedule: async () => {
+      await Promise.all(jobQueues().map(async (name) => onQueue(name, async (queue) => scheduleJobs(queue))));
+    },
+    bullQueues: async () => onQueue(JOBS.warmup.queue, async () => Promise.all(jobQueues().map(connectedQueue))),
     counts: async () => {
-      const names = queueNames();
+      const names = jobQueues();
       const counts = await Promise.all(
         names.map(async (name) => onQueue(name, async (queue) => queue.getJobCounts(...COUNTED))),
       );
@@ -168,7 +261,16 @@ export function openQueues(options: OpenQueuesOptions): Queues {
       // A worker waits for its server without end: whether there is one is found out by a producer.
       await ready();
       if (closing !== undefined) throw closed();
-      const start = startJobWorker({ backend, queueNames: queueNames(), processor, onError, ...workerOptions });
+      const start = startJobWorker({
+        ...workerOptions,
+        backend,
+        queueNames: jobQueues(),
+        processor,
+        onError,
+        isCancelled: async (name, id) =>
+          onQueue(name, async (queue) => (await queue.getJob(id))?.data.cancelledAt !== undefined),
+        followUpOf,
+      });
       starts.add(start);
       const worker = await start.finally(() => starts.delete(start));
       workers.add(worker);
@@ -194,52 +296,6 @@ function openBackend(options: OpenQueuesOptions, onError: (error: unknown) => vo
 
 function closed(): MoltbotError {
   return new MoltbotError('queue_unavailable', 'The queue is closed');
-}
-
-function queueNames(): readonly string[] {
-  return [...new Set(Object.values<JobContract>(JOBS).map((row) => row.queue))];
-}
-
-function rowOf(name: string): JobContract {
-  const row: JobContract | undefined = Object.hasOwn(JOBS, name) ? JOBS[name as JobName] : undefined;
-  if (row === undefined) throw new MoltbotError('invalid_request', 'There is no job of this name', { param: 'name' });
-  return row;
-}
-
-function toEnvelope(row: JobContract, payload: unknown, { traceparent }: EnqueueOptions): JobEnvelope {
-  const parsed = row.payload.safeParse(payload);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    const path = ['payload', ...(issue?.path ?? [])].join('.');
-    throw new MoltbotError('invalid_request', `${path}: ${issue?.message ?? 'not valid'}`, { param: path });
-  }
-  if (Buffer.byteLength(JSON.stringify(parsed.data)) > MAX_PAYLOAD_BYTES) {
-    throw new MoltbotError('payload_too_large', `A job may carry ${MAX_PAYLOAD_BYTES} bytes`, { param: 'payload' });
-  }
-  return { payload: parsed.data, ...(traceparent === undefined ? {} : { traceparent }) };
-}
-
-/** Always our own, so that a command that is sent again after a broken connection adds nothing. */
-function toJobId(name: string, idempotencyKey: string | undefined): string {
-  if (idempotencyKey === undefined) return `${name}-${randomBytes(12).toString('hex')}`;
-  if (idempotencyKey === '' || idempotencyKey.length > MAX_KEY) {
-    throw new MoltbotError('invalid_request', `idempotency_key: expected 1 to ${MAX_KEY} characters`, {
-      param: 'idempotency_key',
-    });
-  }
-  // Hashed, because BullMQ refuses some texts (a colon, a number) as an id.
-  return `${name}-k${createHash('sha256').update(idempotencyKey).digest('hex').slice(0, 32)}`;
-}
-
-function toJobOptions(row: JobContract) {
-  return {
-    attempts: row.attempts,
-    backoff: { type: 'moltbot', delay: row.backoffMs },
-    removeOnComplete: { count: row.keep.completed },
-    removeOnFail: { count: row.keep.failed },
-    // What is kept of a failure is its code and message; a stack may hold more than others should read.
-    stackTraceLimit: 0,
-  };
 }
 
 function toCounts(counts: Readonly<Record<string, number>>): JobCounts {

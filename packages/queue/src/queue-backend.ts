@@ -4,6 +4,12 @@ import type { Processor, Queue, Worker, WorkerOptions } from 'bullmq';
 export interface JobEnvelope {
   readonly payload: unknown;
   readonly traceparent?: string;
+  /** Who asked for it; nobody's where MoltBot began it. */
+  readonly owner?: string;
+  /** Made anew with each submission: tells a job that was there from one that is new. */
+  readonly submission?: string;
+  /** When cancelling was asked for, Unix ms: whoever has the job or takes it ends it. */
+  readonly cancelledAt?: number;
 }
 
 export type BullQueue = Queue<JobEnvelope, unknown>;

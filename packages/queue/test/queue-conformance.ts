@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { JOBS, MoltbotError } from '@moltbot/contracts';
+import { ENDED_JOB_STATES, type JobContract, JOBS, MoltbotError } from '@moltbot/contracts';
 import {
   type JobAttempt,
   type JobEvent,
@@ -9,6 +9,7 @@ import {
   openQueues,
   type Queues,
 } from '../src/index.js';
+import { describeJobChanges } from './job-changes-conformance.js';
 import type { TestServer } from './test-server.js';
 
 const WARM = { models: [] };
@@ -37,8 +38,8 @@ export function describeQueues<Server extends TestServer>(
     }, 60_000);
 
     beforeEach(() => {
-      const row: { backoffMs: number } = JOBS.warmup;
-      jest.replaceProperty(row, 'backoffMs', BACKOFF_MS);
+      const row: { backoff: JobContract['backoff'] } = JOBS.warmup;
+      jest.replaceProperty(row, 'backoff', { firstMs: BACKOFF_MS, jitter: 0.5 });
     });
 
     afterEach(async () => {
@@ -89,7 +90,7 @@ export function describeQueues<Server extends TestServer>(
         {
           id,
           name: 'warmup',
-          queue: 'moltbot-default',
+          queue: 'default',
           payload: WARM,
           traceparent,
           attempt: 1,
@@ -112,7 +113,7 @@ export function describeQueues<Server extends TestServer>(
       ];
       for (const call of refused) await expect(call).rejects.toMatchObject({ code: 'invalid_request' });
       await expect(refused[0]).rejects.toMatchObject({ param: 'payload.models.0' });
-      expect((await queues.counts())['moltbot-default']).toEqual({
+      expect((await queues.counts())['default']).toEqual({
         waiting: 0,
         active: 0,
         delayed: 0,
@@ -134,7 +135,7 @@ export function describeQueues<Server extends TestServer>(
       });
       await ended(queues, ids[0] ?? '');
       await queues.enqueue('warmup', {}, options);
-      expect((await queues.counts())['moltbot-default']).toMatchObject({ waiting: 0, completed: 1 });
+      expect((await queues.counts())['default']).toMatchObject({ waiting: 0, completed: 1 });
       expect(runs).toBe(1);
     });
 
@@ -148,7 +149,7 @@ export function describeQueues<Server extends TestServer>(
       const { id } = await queues.enqueue('warmup', {});
       const job = await ended(queues, id);
       expect(job).toMatchObject({
-        state: 'failed',
+        state: 'dead',
         attemptsMade: 3,
         error: { code: 'upstream_timeout', message: 'too slow' },
       });
@@ -175,7 +176,7 @@ export function describeQueues<Server extends TestServer>(
       });
       const { id } = await queues.enqueue('warmup', {});
       expect(await ended(queues, id)).toMatchObject({
-        state: 'failed',
+        state: 'dead',
         attemptsMade: 1,
         error: { code: 'model_not_found', message: 'no such model' },
       });
@@ -294,7 +295,7 @@ export function describeQueues<Server extends TestServer>(
       const { id } = await one.enqueue('warmup', {});
       const two = open({ fresh: true });
       expect(await two.find('warmup', id)).toBeUndefined();
-      expect((await two.counts())['moltbot-default']).toMatchObject({ waiting: 0 });
+      expect((await two.counts())['default']).toMatchObject({ waiting: 0 });
     });
 
     it('say within their time that the server is away, cost little meanwhile, and go on with the work when it is back', async () => {
@@ -351,8 +352,10 @@ export function describeQueues<Server extends TestServer>(
       const { id } = await eventually(async () => queues.enqueue('warmup', {}, { idempotencyKey: 'late' }));
       expect(await queues.find('warmup', id)).toMatchObject({ state: 'waiting' });
       // What was refused is not done behind the caller's back.
-      expect((await queues.counts())['moltbot-default']).toMatchObject({ waiting: 1 });
+      expect((await queues.counts())['default']).toMatchObject({ waiting: 1 });
     }, 60_000);
+
+    describeJobChanges({ open, work, until, ended });
 
     more(() => server);
 
@@ -369,13 +372,13 @@ export function describeQueues<Server extends TestServer>(
 }
 
 async function ended(queues: Queues, id: string): Promise<JobSnapshot> {
-  return until(queues, id, ({ state }) => state === 'completed' || state === 'failed');
+  return until(queues, id, ({ state }) => ENDED_JOB_STATES.has(state));
 }
 
 async function until(queues: Queues, id: string, reached: (job: JobSnapshot) => boolean): Promise<JobSnapshot> {
   const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
-    const job = await queues.find('warmup', id).catch(() => undefined);
+    const job = await queues.get(id).catch(() => undefined);
     if (job !== undefined && reached(job)) return job;
     if (performance.now() > deadline) throw new Error(`job ${id} is still ${JSON.stringify(job)}`);
     await new Promise((resolve) => {

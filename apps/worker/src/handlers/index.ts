@@ -1,5 +1,6 @@
 import type { JobHandlers } from '../deps.js';
+import { inThread } from '../threads/in-thread.js';
 import { warmup } from './warmup.js';
 
 /** Every job of `contracts/jobs` and who does it: one without a handler does not compile. */
-export const handlers: JobHandlers = { warmup };
+export const handlers: JobHandlers = { warmup, probe: inThread('probe') };

@@ -62,6 +62,18 @@ export const englishErrors: Readonly<Record<ErrorCode, { readonly why: string; r
     why: 'The caller sent the head or the body of its request too slowly: a broken connection, a client that hangs, or an attack with slow requests.',
     more: 'Behind a proxy that passes bodies on as they come, the caller’s own line counts.',
   },
+  idempotency_conflict: {
+    why: 'A job of this `Idempotency-Key`, type and caller exists, and its payload is another. Nothing was queued.',
+    more: 'Make the key from what makes the request one and the same: an order’s number, not the day.',
+  },
+  job_state_conflict: {
+    why: 'Only a job that has not ended can be cancelled, only a dead or cancelled one can be retried, and only a completed one has a result.',
+    more: 'The message names the state. Somebody else, or the worker, may have been faster.',
+  },
+  job_cancelled: {
+    why: 'Somebody asked for it with `moltbot jobs cancel`, or by `POST /v1/jobs/{id}/cancel`.',
+    more: 'What the job had done before stays; its events say how far it had come.',
+  },
   payload_too_large: {
     why: 'The body has more bytes than `server.body_limit`; pictures in base64 are the usual reason.',
     more: 'Send smaller pictures, or their addresses.',
@@ -149,6 +161,10 @@ export const englishErrors: Readonly<Record<ErrorCode, { readonly why: string; r
   storage_unavailable: {
     why: 'The database refuses connections, hangs, refused the password, or its disk is full. Chat goes on without it; keys and accounts of use wait.',
     more: '`storage.reachable` of the doctor says what it answers.',
+  },
+  job_too_large: {
+    why: 'Its thread filled the heap that `worker.thread_memory` allows, and was ended alone: other jobs went on.',
+    more: 'It is not tried again by itself. After the change: `moltbot jobs retry ID`.',
   },
   storage_too_new: {
     why: 'A later version of MoltBot has changed the tables, and this one does not know them. It writes nothing, in order not to destroy anything.',

@@ -79,6 +79,21 @@ export const chineseErrors: Readonly<
     why: '调用方发送请求头或请求体过慢：连接中断、客户端停滞，或慢速攻击。',
     more: '若代理边收边转发请求体，则取决于调用方自己的线路。',
   },
+  idempotency_conflict: {
+    what: '幂等键已用于其他内容',
+    why: '同一调用方、同一类型、同一 `Idempotency-Key` 的任务已存在，但内容不同。没有任何任务入队。',
+    more: '请用能标识同一请求的内容生成该键，例如订单号，而不是日期。',
+  },
+  job_state_conflict: {
+    what: '任务的状态不允许此操作',
+    why: '只有未结束的任务可以取消，只有失败终止或已取消的任务可以重试，只有已完成的任务才有结果。',
+    more: '信息中说明了当前状态。可能他人或工作进程更快一步。',
+  },
+  job_cancelled: {
+    what: '任务已取消',
+    why: '有人通过 `moltbot jobs cancel` 或 `POST /v1/jobs/{id}/cancel` 请求了取消。',
+    more: '任务此前完成的部分会保留；其事件说明进行到了哪一步。',
+  },
   payload_too_large: {
     what: '请求体超过上限',
     why: '请求体超过 `server.body_limit`；常见原因是 base64 图片。',
@@ -188,6 +203,11 @@ export const chineseErrors: Readonly<
     what: '数据库没有应答',
     why: '数据库拒绝连接、停滞、拒绝密码，或磁盘已满。对话不受影响；密钥和用量记录会等待。',
     more: '诊断中的 `storage.reachable` 给出其应答。',
+  },
+  job_too_large: {
+    what: '任务需要的内存超过允许值',
+    why: '其线程用尽了 `worker.thread_memory` 允许的堆内存，因而被单独终止：其他任务继续执行。',
+    more: '它不会自动重试。调整之后：`moltbot jobs retry ID`。',
   },
   storage_too_new: {
     what: '数据库已被更新版本修改',
