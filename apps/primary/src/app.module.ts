@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { AccessModule } from './access/access.module.js';
 import type { Core } from './core/core.js';
 import { CoreModule } from './core/core.module.js';
+import { FilesModule } from './jobs/files.module.js';
 import { OpsModule } from './ops/ops.module.js';
 import { SignInModule } from './sign-in/sign-in.module.js';
 
@@ -9,6 +10,6 @@ import { SignInModule } from './sign-in/sign-in.module.js';
 @Module({})
 export class AppModule {
   static with(core: Core): DynamicModule {
-    return { module: AppModule, imports: [CoreModule.with(core), AccessModule, SignInModule, OpsModule] };
+    return { module: AppModule, imports: [CoreModule.with(core), AccessModule, FilesModule, SignInModule, OpsModule] };
   }
 }

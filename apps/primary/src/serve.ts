@@ -19,6 +19,7 @@ import { registerChatRoutes } from './chat/chat-routes.js';
 import { buildCore, type Core } from './core/core.js';
 import { createTelemetry } from './core/telemetry.js';
 import { drainOnSignal } from './drain.js';
+import { leaveUploadsUnread } from './jobs/read-upload.js';
 import { requestWarmup } from './jobs/request-warmup.js';
 import { serverOptions } from './server-options.js';
 import { openSignIn, type SignIn } from './sign-in/sign-in.js';
@@ -89,6 +90,7 @@ export async function serve(options: { readonly argv: readonly string[] }): Prom
     // No route of ours wants a body parsed for it, least of all a path that nobody serves.
     adapter.getInstance().removeAllContentTypeParsers();
     leaveBodiesUnread(adapter.getInstance());
+    leaveUploadsUnread(adapter.getInstance());
     await registerChatRoutes(adapter.getInstance(), core);
     parts.signIn = await openSignIn({ fastify: adapter.getInstance(), core, logger });
     // Node would bid every caller that asks first to go on; a route does so once the caller is let in.

@@ -40,6 +40,7 @@ export {
 export { migrate } from './migrations/migrate.js';
 export { type SchemaStanding, schemaStanding } from './migrations/schema-standing.js';
 export type { GetObject, ObjectBody, ObjectStore, PutObject, StoredObject } from './objects/object-store.js';
+export { createObjectAccess, type ObjectAccess } from './objects/object-access.js';
 export { openObjects } from './objects/open-objects.js';
 export { openStorage, type Storage, type StorageEvent, type StorageOptions } from './open-storage.js';
 export type { Tables } from './tables.js';

@@ -10,6 +10,7 @@ import {
 } from '@moltbot/config';
 import { MoltbotError, type RequestRecord } from '@moltbot/contracts';
 import { type Credentials, openHomeCredentials } from '@moltbot/credentials';
+import { createNetwork } from '@moltbot/network';
 import { createRequestIds, type RequestIds } from '@moltbot/observability';
 import {
   createFailoverEngine,
@@ -20,7 +21,7 @@ import {
   startDemoUpstream,
 } from '@moltbot/providers';
 import { openQuotas, openSharedState, type SharedState } from '@moltbot/state';
-import { openStorage, type Storage } from '@moltbot/storage';
+import { createObjectAccess, type ObjectAccess, openStorage, type Storage } from '@moltbot/storage';
 import type { Access } from '../access/access.js';
 import { type AccessControl, createAccessControl } from '../access/access-control.js';
 import type { AuditTrail } from '../access/audit-trail.js';
@@ -55,6 +56,8 @@ export interface Core {
   readonly requestIds: RequestIds;
   readonly keepAlive: KeepAlive;
   readonly storage: Storage;
+  /** Bytes of files; opened when first needed. */
+  readonly objects: ObjectAccess;
   readonly state: SharedState;
   /** What providers are paid with. */
   readonly credentials: Credentials;
@@ -114,6 +117,8 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
   const { vault } = credentials;
   const stopFollowing = telemetry.followCredentials(() => vault.status());
   const system = systemProxies(options.proxy);
+  const network = createNetwork({ ...(system && { system }) });
+  const objects = createObjectAccess({ settings: settings(), paths: options.paths, fetch: network.fetch });
   const clients = new ClientPool({ create: (provider) => createProviderClient({ provider, system }) });
   const lists = new ModelLists({ clients, vault, telemetry });
   const router = createModelRouter({
@@ -159,6 +164,7 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
     requestIds,
     keepAlive,
     storage,
+    objects,
     state,
     credentials,
     storedCredentials: () => config().credentials,
@@ -206,6 +212,8 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
       await quotas.close();
       await state.close();
       await accessControl.close();
+      await objects.close();
+      await network.close();
       await storage.close();
     },
   };

@@ -8,6 +8,10 @@ export interface Operation {
   readonly tag: string;
   readonly body?: SchemaName;
   readonly bodyOptional?: boolean;
+  /** The body is a form with a file. */
+  readonly form?: boolean;
+  /** What it answers with is bytes. */
+  readonly bytes?: boolean;
   readonly answer: SchemaName;
   /** Of a good answer; 200 where not set. */
   readonly status?: number;

@@ -1,5 +1,6 @@
 import { ADMIN_OPERATIONS } from './openapi-admin.js';
 import { CREDENTIAL_OPERATIONS } from './openapi-credentials.js';
+import { FILE_OPERATIONS } from './openapi-files.js';
 import type { Operation } from './openapi-operation.js';
 import { SCHEMAS, type SchemaName } from './openapi-schemas.js';
 
@@ -77,6 +78,7 @@ const OPERATIONS: readonly Operation[] = [
     answer: 'Health',
     error: 'Health',
   },
+  ...FILE_OPERATIONS,
   ...ADMIN_OPERATIONS,
   ...CREDENTIAL_OPERATIONS,
 ];
@@ -120,19 +122,36 @@ export function openApiDocument(version: string) {
 }
 
 function toOperation(operation: Operation) {
-  const { summary, tag, body, bodyOptional = false, answer, status = 200, streams, error, parameters } = operation;
+  const {
+    summary,
+    tag,
+    form = false,
+    bytes = false,
+    body,
+    bodyOptional = false,
+    answer,
+    status = 200,
+    streams,
+    error,
+    parameters,
+  } = operation;
   const json = (name: SchemaName) => ({ 'application/json': { schema: { $ref: `#/components/schemas/${name}` } } });
   return {
     summary,
     tags: [tag],
     ...(parameters && { parameters: parameters.map((parameter) => ({ ...parameter, schema: { type: 'string' } })) }),
-    ...(body && { requestBody: { required: !bodyOptional, content: json(body) } }),
+    ...(body && {
+      requestBody: {
+        required: !bodyOptional,
+        content: form ? { 'multipart/form-data': { schema: { $ref: `#/components/schemas/${body}` } } } : json(body),
+      },
+    }),
     responses: {
       [status]: {
         description: streams
           ? 'The answer; with `stream: true` as server-sent events of the same dialect.'
           : 'The answer.',
-        ...(tag !== 'admin' &&
+        ...((tag === 'chat' || tag === 'embeddings') &&
           body && {
             headers: Object.fromEntries(
               Object.entries(ANSWER_HEADERS).map(([name, description]) => [
@@ -141,7 +160,9 @@ function toOperation(operation: Operation) {
               ]),
             ),
           }),
-        content: { ...json(answer), ...(streams && { 'text/event-stream': { schema: { type: 'string' } } }) },
+        content: bytes
+          ? { 'application/octet-stream': { schema: { type: 'string', contentMediaType: 'application/octet-stream' } } }
+          : { ...json(answer), ...(streams && { 'text/event-stream': { schema: { type: 'string' } } }) },
       },
       default: { description: 'An error of the table in docs/errors.md.', content: json(error) },
     },

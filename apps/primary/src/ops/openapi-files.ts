@@ -1,0 +1,52 @@
+import type { Operation } from './openapi-operation.js';
+
+const file = { name: 'id', in: 'path', required: true, description: 'Id of a file, `file-…`' } as const;
+const query = (name: string, description: string) => ({ name, in: 'query', required: false, description }) as const;
+const files = { tag: 'files', error: 'OpenAiError' } as const;
+
+/** Files and batches: a key or token with the scope `jobs`, which sees its own; `admin` sees all. */
+export const FILE_OPERATIONS: readonly Operation[] = [
+  {
+    ...files,
+    method: 'post',
+    path: '/v1/files',
+    summary: 'Upload a file; what breaks off leaves nothing',
+    body: 'NewFile',
+    form: true,
+    answer: 'File',
+  },
+  {
+    ...files,
+    method: 'get',
+    path: '/v1/files',
+    summary: 'Files, newest first',
+    answer: 'FileList',
+    parameters: [
+      query('purpose', 'Of this purpose only'),
+      query('limit', '1 to 10000; 10000'),
+      query('order', '`desc` (default) or `asc`'),
+      query('after', 'Id of the last file of the page before'),
+    ],
+  },
+  { ...files, method: 'get', path: '/v1/files/{id}', summary: 'One file', answer: 'File', parameters: [file] },
+  {
+    ...files,
+    method: 'get',
+    path: '/v1/files/{id}/content',
+    summary: 'The bytes of a file',
+    answer: 'File',
+    bytes: true,
+    parameters: [
+      file,
+      { name: 'Range', in: 'header', required: false, description: 'One range of bytes (206), as `bytes=0-99`' },
+    ],
+  },
+  {
+    ...files,
+    method: 'delete',
+    path: '/v1/files/{id}',
+    summary: 'Delete a file and its bytes',
+    answer: 'DeletedFile',
+    parameters: [file],
+  },
+];
