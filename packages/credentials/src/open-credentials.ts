@@ -12,6 +12,7 @@ import { MoltbotError, Secret } from '@moltbot/contracts';
 import type { NetworkOptions } from '@moltbot/network';
 import type { Storage } from '@moltbot/storage';
 import { createRefresher, type OpenBackend, type OpenOAuthClient } from './create-refresher.js';
+import { trustFlags } from './spawn-refresh.js';
 import { openTokenStore, tokenStoreKind } from './stores/open-token-store.js';
 import { tokenStoreAddress } from './token-store-address.js';
 
@@ -34,6 +35,8 @@ export interface OpenCredentialsOptions {
   /** Refresh ahead of expiry without being asked; false for a command that ends soon. Default true. */
   readonly keepAlive?: boolean | undefined;
   readonly onEvent?: ((event: CredentialsEvent) => void) | undefined;
+  /** The program that refreshes. Default: the one that is built with this package. */
+  readonly refreshProgram?: string | undefined;
 }
 
 export interface SealingKeys {
@@ -115,7 +118,11 @@ export function openCredentials(options: OpenCredentialsOptions): Credentials {
     secrets,
     system,
     backend: openBackend,
-    environment: Object.fromEntries(HANDED_ON.map((name) => [name, options.environment[name]])),
+    program: options.refreshProgram,
+    environment: {
+      ...Object.fromEntries(HANDED_ON.map((name) => [name, options.environment[name]])),
+      NODE_OPTIONS: trustFlags((options.environment['NODE_OPTIONS'] ?? '').split(/\s+/)).join(' '),
+    },
   });
 
   const vault = createVault({

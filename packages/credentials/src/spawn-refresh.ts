@@ -19,7 +19,7 @@ const PROGRAM = fileURLToPath(new URL('../dist/refresh-process/main.js', import.
  * @throws where it could not be started: nothing was sent
  */
 export async function spawnRefresh({ order, environment, program = PROGRAM }: SpawnRefreshOptions): Promise<void> {
-  const child = spawn(process.execPath, [program], {
+  const child = spawn(process.execPath, [...trustFlags(process.execArgv), program], {
     // A session of its own: no signal to our process group, and no closing terminal, reaches it.
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
@@ -35,4 +35,11 @@ export async function spawnRefresh({ order, environment, program = PROGRAM }: Sp
     child.stdin.end(formatRefreshOrder(order));
     child.unref();
   });
+}
+
+/** Flags of Node that say whom to trust in TLS; no others (a debugger's port, hooks) are for this process. */
+const TRUST = /^--(?:use-(?:system|bundled|openssl)-ca|tls-[a-z0-9.-]+|openssl-[a-z-]+|force-fips|enable-fips)(?:=|$)/;
+
+export function trustFlags(flags: readonly string[]): readonly string[] {
+  return flags.filter((flag) => TRUST.test(flag));
 }

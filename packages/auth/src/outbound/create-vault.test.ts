@@ -1,7 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import type { StoredCredential } from '@moltbot/config';
-import { Secret } from '@moltbot/contracts';
+import { MoltbotError, Secret } from '@moltbot/contracts';
+import { createSealer } from '../seal/sealer.js';
 import { createVault } from './create-vault.js';
+import type { TokenSet } from './oauth-client.js';
+import type { TokenRow, TokenStore } from './token-store.js';
 
 const apiKey = (id: string, key = `sk-${id}`): StoredCredential => ({
   id,
@@ -67,6 +70,159 @@ describe('the credential vault', () => {
     });
     await expect(vault.tokenFor('anthropic')).rejects.toEqual(refused);
     await expect(vault.refreshAfterRejection('anthropic', new Secret('x'))).resolves.toBe(false);
+    await vault.close();
+  });
+});
+
+describe('API keys that are references', () => {
+  const reference = { from: 'env', name: 'OPENAI_KEY' } as const;
+  const referring: StoredCredential = { id: 'openai', provider: 'openai', entry: { type: 'api_key', key: reference } };
+
+  function setUpReference(first: string | undefined) {
+    const there = { value: first, remembered: first };
+    const vault = createVault({
+      credentials: () => LIST,
+      secrets: {
+        resolve() {
+          if (there.remembered === undefined) throw new MoltbotError('credential_missing', 'env:OPENAI_KEY is not set');
+          return new Secret(there.remembered);
+        },
+        forget() {
+          there.remembered = there.value;
+        },
+      },
+    });
+    return { there, vault };
+  }
+  const LIST = [referring];
+
+  it('are resolved for each call', () => {
+    expect((setUpReference('sk-1').vault.tokenFor('openai') as Secret).reveal()).toBe('sk-1');
+    expect(() => setUpReference(undefined).vault.tokenFor('openai')).toThrow('env:OPENAI_KEY is not set');
+  });
+
+  it('are looked up again after a rejection, and say whether they changed', async () => {
+    const { vault, there } = setUpReference('sk-1');
+    const old = vault.tokenFor('openai') as Secret;
+    await expect(vault.refreshAfterRejection('openai', old)).resolves.toBe(false);
+    there.value = 'sk-2';
+    await expect(vault.refreshAfterRejection('openai', old)).resolves.toBe(true);
+    await expect(vault.refreshAfterRejection('openai', old)).resolves.toBe(true);
+    expect((vault.tokenFor('openai') as Secret).reveal()).toBe('sk-2');
+  });
+
+  it('that can’t be resolved are named in the status, and nothing else of them', async () => {
+    const { vault } = setUpReference(undefined);
+    await expect(vault.status()).resolves.toEqual([
+      expect.objectContaining({ id: 'openai', state: 'unresolved', problem: 'env:OPENAI_KEY is not set' }),
+    ]);
+  });
+});
+
+describe('accounts', () => {
+  const account = (grant?: 'client_credentials', wanted?: string): StoredCredential => ({
+    ...oauth,
+    entry: { type: 'oauth', client_id: 'app', scopes: ['model:read'], grant, account: wanted },
+  });
+  const tokens = (change: Partial<TokenSet> = {}): TokenSet => ({
+    accessToken: new Secret('CANARY-access'),
+    refreshToken: new Secret('CANARY-refresh'),
+    issuedAt: Date.now(),
+    expiresAt: Date.now() + 3_600_000,
+    scopes: ['model:read'],
+    account: { subject: 'ann', email: 'ann@example.com' },
+    ...change,
+  });
+
+  function setUpAccounts(...list: StoredCredential[]) {
+    const state = { list: list as readonly StoredCredential[], opened: 0 };
+    const rows = new Map<string, TokenRow>();
+    const store: TokenStore = {
+      read: async (id) => rows.get(id),
+      list: async () => new Map(rows),
+      async compareAndSwap(id, version, value) {
+        if ((rows.get(id)?.version ?? 0) !== version) return undefined;
+        const row = { version: version + 1, value };
+        rows.set(id, row);
+        return row;
+      },
+      watch: () => () => {},
+      close: async () => {},
+    };
+    const sealer = createSealer({ key: Uint8Array.from({ length: 32 }, (_, index) => index) });
+    const vault = createVault({
+      credentials: () => state.list,
+      oauth: {
+        async backend() {
+          state.opened += 1;
+          return { store, sealer: async () => sealer };
+        },
+        prepareRefresh: () => Promise.reject(new MoltbotError('config_invalid', 'no endpoints')),
+        timing: () => ({ marginMs: 300_000, timeoutMs: 1_000 }),
+      },
+    });
+    return { state, vault, rows };
+  }
+
+  it('open nothing before one is in auth.json', async () => {
+    const { vault, state } = setUpAccounts(apiKey('openai'));
+    await expect(vault.status()).resolves.toHaveLength(1);
+    expect(vault.tokenFor('openai')).toBeInstanceOf(Secret);
+    expect(state.opened).toBe(0);
+    state.list = [apiKey('openai'), oauth];
+    vault.credentialsFor('openai');
+    expect(state.opened).toBe(1);
+    await vault.close();
+  });
+
+  it('serve what a sign-in brought at once, keep it sealed, and give it back at the sign-out', async () => {
+    const { vault, rows } = setUpAccounts(account());
+    expect((await vault.status())[0]).toMatchObject({ state: 'signed-out', refreshable: false });
+    await vault.signedIn('anthropic', tokens());
+    expect((vault.tokenFor('anthropic') as Secret).reveal()).toBe('CANARY-access');
+    const [status] = await vault.status();
+    expect(status).toMatchObject({ state: 'ok', refreshable: true, account: { email: 'ann@example.com' } });
+    expect(JSON.stringify([...rows, status])).not.toContain('CANARY');
+    const given = await vault.signedOut('anthropic');
+    expect(given?.refreshToken?.reveal()).toBe('CANARY-refresh');
+    expect(() => vault.tokenFor('anthropic')).toThrow(/Nobody is signed in/);
+    expect((await vault.status())[0]).toMatchObject({ state: 'signed-out', expiresAt: undefined });
+    await vault.close();
+  });
+
+  it('refuse the sign-in of another account, and one that nobody can tell', async () => {
+    const { vault, rows } = setUpAccounts(account(undefined, 'Ann@example.com'));
+    await vault.signedIn('anthropic', tokens());
+    const other = tokens({ account: { subject: 'bob', email: 'bob@example.com' } });
+    await expect(vault.signedIn('anthropic', other)).rejects.toMatchObject({ code: 'sign_in_failed' });
+    const unknown = tokens({ account: undefined });
+    await expect(vault.signedIn('anthropic', unknown)).rejects.toThrow(/add the scopes `openid` and `email`/);
+    expect(rows.get('anthropic')?.version).toBe(1);
+    await vault.close();
+  });
+
+  it('that are gone from auth.json, or are another client there, have no token any more', async () => {
+    const { vault, state } = setUpAccounts(account());
+    await vault.signedIn('anthropic', tokens());
+    state.list = [];
+    expect(() => vault.tokenFor('anthropic')).toThrow(/There is no credential/);
+    state.list = [{ ...oauth, entry: { type: 'oauth', client_id: 'another', scopes: [] } }];
+    await expect(vault.tokenFor('anthropic')).rejects.toMatchObject({ code: 'credential_missing' });
+    state.list = [account()];
+    await expect(vault.tokenFor('anthropic')).resolves.toBeInstanceOf(Secret);
+    await vault.close();
+  });
+
+  it.each([
+    ['ok', {}, undefined],
+    ['ok', { expiresAt: undefined, refreshToken: undefined }, undefined],
+    ['expiring', { expiresAt: Date.now() + 1_000, issuedAt: Date.now() - 60_000, refreshToken: undefined }, undefined],
+    ['expired', { expiresAt: Date.now() - 1_000, issuedAt: Date.now() - 60_000 }, undefined],
+    ['ok', { expiresAt: Date.now() - 1_000, issuedAt: Date.now() - 60_000 }, 'client_credentials'],
+  ] as const)('are %s where it is so: %j', async (state, change, grant) => {
+    const { vault } = setUpAccounts(account(grant));
+    await vault.signedIn('anthropic', tokens(change));
+    expect((await vault.status())[0]?.state).toBe(state);
     await vault.close();
   });
 });

@@ -1,141 +1,20 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import type { OAuthEntry } from '@moltbot/config';
-import { MoltbotError } from '@moltbot/contracts';
-import { OAuthCredential } from './oauth-credential.js';
-import { openTokens, runRefresh } from './run-refresh.js';
-import { signInRecord } from './sign-in-record.js';
+import { openTokens } from './run-refresh.js';
 import { parseTokenRecord, type StoredPair } from './token-record.js';
-import type { VaultEvent } from './vault-event.js';
-import { PLAIN_SEALER, type ServerFaults, SimulatedServer, SimulatedStore } from './__fixtures__/simulated-parts.js';
-import { SimulatedProcess, Simulation } from './__fixtures__/simulation.js';
-
-const ID = 'anthropic:team';
-const ENTRY: OAuthEntry = { type: 'oauth', client_id: 'app', scopes: ['model:read'] };
-const CREDENTIAL = { id: ID, provider: 'anthropic', entry: ENTRY };
-const TIMING = { marginMs: 300_000, timeoutMs: 2_000 };
-const LIFE_MS = 10_000;
-
-interface World {
-  readonly simulation: Simulation;
-  readonly store: SimulatedStore;
-  readonly server: SimulatedServer;
-  readonly events: VaultEvent[];
-  /** What calls for tokens ended with. */
-  readonly failures: MoltbotError[];
-  calls: number;
-  /** Tokens that were rejected and stayed so after the forced refresh. */
-  rejected: number;
-  /** Share of refresh processes that are killed somewhere. */
-  killChildren: number;
-  /** Share of their steps at which refresh processes stand still. */
-  stalls: number;
-}
-
-interface Server {
-  readonly process: SimulatedProcess;
-  readonly credential: OAuthCredential;
-}
-
-function startServer(world: World, name: string, clockOffset = 0): Server {
-  const { simulation, store, server } = world;
-  const process = new SimulatedProcess(simulation, clockOffset);
-  const backend = { store: store.for(process), sealer: () => Promise.resolve(PLAIN_SEALER) };
-  const credential = new OAuthCredential({
-    credential: CREDENTIAL,
-    backend: () => Promise.resolve(backend),
-    prepare: async () => {
-      await process.ask(simulation.latency(0, 20), () => undefined, 0);
-      return {
-        run: ({ claim }) => {
-          // A process of its own: it outlives its parent, and may be killed itself.
-          const child = new SimulatedProcess(simulation, clockOffset);
-          child.stalls = world.stalls;
-          if (simulation.random() < world.killChildren) {
-            simulation.schedule(simulation.latency(0, 3_000), () => child.kill());
-          }
-          const work = child
-            .ask(simulation.latency(5, 700), () => undefined, 0)
-            .then(() =>
-              runRefresh({
-                store: store.for(child),
-                sealer: PLAIN_SEALER,
-                client: () => server.clientFor(child),
-                credentialId: ID,
-                clientId: 'app',
-                claim,
-                grant: 'refresh_token',
-                timeoutMs: TIMING.timeoutMs,
-                keepTryingMs: 300_000,
-                clock: child.clock,
-              }),
-            )
-            .then(() => undefined);
-          return Promise.race([work, child.killed]);
-        },
-      };
-    },
-    timing: () => TIMING,
-    keepAlive: true,
-    holder: name,
-    clock: process.clock,
-    random: simulation.random,
-    isCurrent: () => true,
-    onEvent: (event) => world.events.push(event),
-    onStoreError: () => undefined,
-    onStoreAnswer: () => undefined,
-  });
-  backend.store.watch(() => credential.changed());
-  credential.changed();
-  return { process, credential };
-}
-
-async function call(world: World, { process, credential }: Server): Promise<void> {
-  world.calls += 1;
-  try {
-    const token = await credential.token();
-    await world.simulation.delay(world.simulation.latency(1, 100));
-    if (!process.alive || world.server.isLive(token.reveal())) return;
-    await credential.refreshAfterRejection(token);
-    const again = await credential.token();
-    if (process.alive && !world.server.isLive(again.reveal())) world.rejected += 1;
-  } catch (error) {
-    if (!(error instanceof MoltbotError)) throw error;
-    if (process.alive) world.failures.push(error);
-  }
-}
-
-async function openWorld(seed: number, options: { strict?: boolean } = {}): Promise<World> {
-  const simulation = new Simulation(seed);
-  const world: World = {
-    simulation,
-    store: new SimulatedStore(simulation),
-    server: new SimulatedServer(simulation, { lifeMs: LIFE_MS, strict: options.strict ?? true }),
-    events: [],
-    failures: [],
-    calls: 0,
-    rejected: 0,
-    killChildren: 0,
-    stalls: 0,
-  };
-  await signIn(world);
-  return world;
-}
-
-/** As `moltbot auth login` does, in a process of its own. */
-async function signIn(world: World): Promise<void> {
-  const process = new SimulatedProcess(world.simulation);
-  const backend = { store: world.store.for(process), sealer: () => Promise.resolve(PLAIN_SEALER) };
-  const { errorRate, downUntil } = world.store;
-  Object.assign(world.store, { errorRate: 0, downUntil: 0 });
-  const done = signInRecord(
-    { backend, credential: CREDENTIAL, now: () => process.clock.now() },
-    world.server.signIn(process.clock),
-  );
-  await world.simulation.runUntil(world.simulation.now + 500);
-  await done;
-  Object.assign(world.store, { errorRate, downUntil });
-}
+import { PLAIN_SEALER, type ServerFaults } from './__fixtures__/simulated-parts.js';
+import {
+  call,
+  ID,
+  lastRecord,
+  LIFE_MS,
+  openWorld,
+  type Server,
+  signIn,
+  startServer,
+  TIMING,
+  type World,
+} from './__fixtures__/simulated-world.js';
 
 function tokensOf(pair: StoredPair) {
   return openTokens({ sealer: PLAIN_SEALER, credentialId: ID, sealed: pair.sealed });
@@ -149,10 +28,6 @@ function storedPairs(world: World): StoredPair[] {
     if (record !== undefined && 'pair' in record && record.pair.fence !== pairs.at(-1)?.fence) pairs.push(record.pair);
   }
   return pairs;
-}
-
-function lastRecord(world: World) {
-  return parseTokenRecord(world.store.row(ID)?.value ?? '');
 }
 
 /** Servers that call for tokens at random moments for `forMs`; `each` may do harm in between. */
@@ -189,7 +64,8 @@ describe('OAuth credentials of several processes', () => {
   it('are refreshed once per life, whoever asks when: no reuse, no failed call', async () => {
     await fc.assert(
       fc.asyncProperty(SEED, fc.integer({ min: 1, max: 6 }), async (seed, count) => {
-        const world = await openWorld(seed);
+        const world = openWorld(seed);
+        await signIn(world);
         const servers = Array.from({ length: count }, (_, index) => startServer(world, `server-${index}`));
         await run(world, servers, 10 * LIFE_MS);
         await finish(world, servers);
@@ -210,7 +86,8 @@ describe('OAuth credentials of several processes', () => {
   it('lose no pair when servers are killed at any moment and the store breaks: nobody signs in again', async () => {
     await fc.assert(
       fc.asyncProperty(SEED, async (seed) => {
-        const world = await openWorld(seed);
+        const world = openWorld(seed);
+        await signIn(world);
         const { simulation, store } = world;
         store.errorRate = simulation.random() * 0.2;
         let names = 0;
@@ -256,7 +133,8 @@ describe('OAuth credentials of several processes', () => {
   ])('never go back to an older pair, whatever is killed or lost, with %s', async (_name, strict) => {
     await fc.assert(
       fc.asyncProperty(SEED, async (seed) => {
-        const world = await openWorld(seed, { strict });
+        const world = openWorld(seed, { strict });
+        await signIn(world);
         const { simulation, store, server } = world;
         const faults: ServerFaults = { unreachable: 0.1, lostAnswer: 0.1, unavailable: 0.1 };
         server.faults = faults;
@@ -264,7 +142,8 @@ describe('OAuth credentials of several processes', () => {
         world.stalls = 0.1;
         store.errorRate = simulation.random() * 0.1;
         let names = 0;
-        const start = () => startServer(world, `server-${(names += 1)}`, (simulation.random() - 0.5) * 4_000);
+        const start = () =>
+          startServer(world, `server-${(names += 1)}`, { clockOffset: (simulation.random() - 0.5) * 4_000 });
         const servers = [start(), start(), start()];
         for (let round = 0; round < 4; round += 1) {
           await run(world, servers, 3 * LIFE_MS, (at) => {

@@ -1,11 +1,11 @@
 import type { OAuthEntry } from '@moltbot/config';
-import { MoltbotError, Secret } from '@moltbot/contracts';
+import { MoltbotError, type Secret } from '@moltbot/contracts';
 import type { Clock } from './clock.js';
 import { CredentialRow, type SeenRow, type TokenBackend } from './credential-row.js';
-import { refreshFailed, refusalOf } from './oauth-refusals.js';
+import { type HeldToken, holdToken } from './held-token.js';
+import { refreshFailed, refusalOf, toTokenError } from './oauth-refusals.js';
 import { type PreparedRefresh, RefreshTurns, type TurnGoal } from './refresh-turn.js';
-import { openTokens } from './run-refresh.js';
-import { ageOf, dueAge, lifeOf, type RefreshTiming, waitAfter } from './token-life.js';
+import { lifeOf, type RefreshTiming, waitAfter } from './token-life.js';
 import { pairFence, type StoredPair, type TokenRecord } from './token-record.js';
 import type { VaultEvent } from './vault-event.js';
 
@@ -33,19 +33,9 @@ export interface OAuthCredentialOptions {
   readonly onStoreAnswer: () => void;
 }
 
-/** The token of the pair that was seen last, opened. Times by this machine's clocks. */
-interface HeldToken {
-  readonly token: Secret;
-  readonly pair: StoredPair;
-  /** Unix ms. */
-  readonly expiresAt: number;
-  /** By the monotonic clock, as all below: the system's clock may be set back. */
-  readonly expires: number;
-  readonly due: number;
-  readonly issued: number;
-}
-
 const GLANCE_MS = 1_000;
+/** Told otherwise, or no fault. */
+const QUIET: ReadonlySet<MoltbotError['code']> = new Set(['token_store_unavailable', 'shutting_down']);
 /**
  * A token that came of a rejection and is rejected again within this time, or half of its life, is not replaced once more: it
  * is not the token.
@@ -257,14 +247,12 @@ export class OAuthCredential {
       this.#problem = undefined;
     } catch (cause) {
       const { id } = this.#credential;
-      const error = cause instanceof MoltbotError ? cause : refreshFailed({ id, cause });
+      const error = toTokenError(id, cause);
       const { clock, random, onEvent } = this.#options;
       const count = (this.#problem?.count ?? 0) + 1;
       const until = clock.monotonic() + waitAfter({ failure: 'unreachable', count }, random());
       this.#problem = { error, count, until };
-      if (error.code !== 'token_store_unavailable' && error.code !== 'shutting_down') {
-        onEvent({ type: 'credential-unresolved', id, error });
-      }
+      if (!QUIET.has(error.code)) onEvent({ type: 'credential-unresolved', id, error });
       throw error;
     }
   }
@@ -292,27 +280,16 @@ export class OAuthCredential {
 
   #hold(pair: StoredPair, before: SeenRow | undefined, sealer: SeenRow['sealer']): void {
     const { clock, random, timing } = this.#options;
+    const credentialId = this.#credential.id;
     this.#held = undefined;
     this.#sealed = undefined;
-    let token: Secret;
     try {
-      if (sealer === undefined || sealer instanceof MoltbotError) throw sealer;
-      token = new Secret(openTokens({ sealer, credentialId: this.#credential.id, sealed: pair.sealed }).accessToken);
+      const { marginMs } = timing();
+      this.#held = holdToken({ pair, before, sealer, credentialId, clock, marginMs, random: random() });
+      this.#retryAt = 0;
     } catch (error) {
       this.#sealed = error instanceof MoltbotError ? error : new MoltbotError('secret_key_unavailable');
-      return;
     }
-    const now = clock.monotonic();
-    const life = lifeOf(pair);
-    const age = ageOf({
-      pair,
-      now: clock.now(),
-      atMost: before === undefined ? Number.POSITIVE_INFINITY : now - before.readAt,
-    });
-    const issued = now - age;
-    const due = issued + dueAge({ life, marginMs: timing().marginMs, random: random() });
-    this.#retryAt = 0;
-    this.#held = { token, pair, issued, due, expires: issued + life, expiresAt: clock.now() + life - age };
   }
 
   /** Tells what came of a refresh that this process began. */

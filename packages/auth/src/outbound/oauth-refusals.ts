@@ -1,4 +1,4 @@
-import { MoltbotError } from '@moltbot/contracts';
+import { type ErrorCode, MoltbotError } from '@moltbot/contracts';
 import type { RefreshFailure, TokenRecord } from './token-record.js';
 
 /** Nobody signed in to it, or somebody signed out. */
@@ -42,4 +42,21 @@ export function refreshFailed(options: {
     cause,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs: Math.ceil(retryAfterMs) }),
   });
+}
+
+/** What `tokenFor` may say. */
+const TOKEN_ERRORS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'credential_missing',
+  'credential_expired',
+  'credential_refresh_failed',
+  'token_store_unavailable',
+  'secret_key_unavailable',
+  'shutting_down',
+]);
+
+/** Whatever stood in the way of a refresh (a wrong setting, a file that is missing), as what the caller has to do with. */
+export function toTokenError(id: string, cause: unknown): MoltbotError {
+  if (!(cause instanceof MoltbotError)) return refreshFailed({ id, cause });
+  if (TOKEN_ERRORS.has(cause.code)) return cause;
+  return new MoltbotError('credential_refresh_failed', cause.message, { cause });
 }

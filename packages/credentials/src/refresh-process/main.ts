@@ -10,7 +10,8 @@ import { readOrder } from './read-order.js';
 const SLACK_MS = 30_000;
 const EXIT = { done: 0, failed: 1, badOrder: 2 } as const;
 
-process.on('SIGHUP', () => {});
+// A service manager that stops everything at once asks this process too; it ends by itself in time.
+for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM', 'SIGQUIT'] as const) process.on(signal, () => {});
 process.on('uncaughtException', () => process.exit(EXIT.failed));
 
 const order = await readOrder(process.stdin).catch(() => undefined);
