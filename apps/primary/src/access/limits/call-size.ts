@@ -1,5 +1,6 @@
-import type { ChatRequest } from '@moltbot/contracts';
+import type { Dialect } from '@moltbot/contracts';
 import type { CallerRequest } from '@moltbot/providers';
+import { mediaOf } from './call-media.js';
 
 /** How large a call is, as far as its request tells. */
 export interface CallSize {
@@ -19,6 +20,16 @@ const LARGEST_IMAGE_TOKENS = 5_000;
 /** What providers write into the prompt themselves once there are tools. */
 const TOOL_PROMPT_TOKENS = 1_000;
 
+/** The largest context that is sold: what stands behind an address or in a PDF may fill it, and no byte of the request shows it. */
+const LARGEST_CONTEXT_TOKENS = 2_000_000;
+/** More than any model writes; keeps products finite. */
+const MOST_OUTPUT_TOKENS = 1e12;
+/** The words of each door for its limit. Those of another door are passed over on the way, and limit nothing. */
+const LIMITS: Readonly<Record<Dialect, readonly string[]>> = {
+  'openai-chat': ['max_tokens', 'max_completion_tokens'],
+  'anthropic-messages': ['max_tokens'],
+};
+
 /**
  * A token is a byte of text at least, in every tokenizer that falls back to bytes: so a request has no more tokens than bytes.
  * See docs/decisions/2026-11-22-budgets.md.
@@ -27,17 +38,16 @@ export function chatSize(call: CallerRequest): CallSize {
   const { scanned } = call;
   const bytes = scanned === undefined ? call.bytes.length : scanned.body.length;
   const read = (key: string): unknown => (scanned === undefined ? call.value[key] : scanned.read(key));
-  const { images, data } = imagesOf(call);
-  const text = bytes - data;
+  const { images, imageBytes, isOpenEnded } = mediaOf(call);
+  const text = bytes - imageBytes;
   const tools = read('tools') === undefined ? 0 : TOOL_PROMPT_TOKENS;
-  const limits = [whole(read('max_tokens')), whole(read('max_completion_tokens'))].filter(
-    (limit) => limit !== undefined,
-  );
+  // Many servers take a limit of 0 for none.
+  const limits = LIMITS[call.dialect].flatMap((key) => whole(read(key)) ?? []).filter((limit) => limit > 0);
   const choices = call.dialect === 'openai-chat' ? Math.max(1, whole(read('n')) ?? 1) : 1;
   return {
     inputTokens: Math.ceil(text / BYTES_PER_TOKEN) + images * IMAGE_TOKENS,
-    inputBound: text + images * LARGEST_IMAGE_TOKENS + tools,
-    outputLimit: limits.length === 0 ? undefined : Math.max(...limits) * choices,
+    inputBound: text + images * LARGEST_IMAGE_TOKENS + tools + (isOpenEnded ? LARGEST_CONTEXT_TOKENS : 0),
+    outputLimit: limits.length === 0 ? undefined : Math.min(Math.max(...limits) * choices, MOST_OUTPUT_TOKENS),
     choices,
   };
 }
@@ -51,29 +61,7 @@ export function embeddingsSize(bytes: number): CallSize {
 export const COUNT_SIZE: CallSize = { inputTokens: 0, inputBound: 0, outputLimit: 0, choices: 1 };
 
 function whole(value: unknown): number | undefined {
-  return typeof value === 'number' && value >= 0 && value < Number.POSITIVE_INFINITY ? Math.ceil(value) : undefined;
-}
-
-/** Images of the request, and how many of its bytes are theirs. */
-function imagesOf(call: CallerRequest): { readonly images: number; readonly data: number } {
-  const none = { images: 0, data: 0 };
-  const body = call.scanned === undefined ? call.bytes : call.scanned.body;
-  if (!body.includes('image')) return none;
-  let request: ChatRequest;
-  try {
-    request = call.request();
-  } catch {
-    // It can't be said in other words: whoever gets its bytes as they are will judge it.
-    return none;
-  }
-  let images = 0;
-  let data = 0;
-  for (const { content } of request.messages) {
-    for (const part of content) {
-      if (part.type !== 'image') continue;
-      images += 1;
-      if (part.source.type === 'base64') data += part.source.data.length;
-    }
-  }
-  return { images, data };
+  return typeof value === 'number' && value >= 0 && value < Number.POSITIVE_INFINITY
+    ? Math.min(Math.ceil(value), MOST_OUTPUT_TOKENS)
+    : undefined;
 }

@@ -101,7 +101,8 @@ describe('the size of a call', () => {
         outputLimit: 27,
         choices: 3,
       });
-      for (const wrong of ['7', null, -1, {}]) expect(chat({ ...body, max_tokens: wrong }).outputLimit).toBeUndefined();
+      for (const wrong of ['7', null, -1, 0, {}])
+        expect(chat({ ...body, max_tokens: wrong }).outputLimit).toBeUndefined();
       expect(chat({ ...body, max_tokens: 7, n: 3 }, anthropicMessagesDoor)).toMatchObject({
         outputLimit: 7,
         choices: 1,
@@ -121,6 +122,67 @@ describe('the size of a call', () => {
     // Words about images are words; a request that nobody can read is judged by whoever gets it.
     expect(chat(message('image'.repeat(100))).inputBound).toBeLessThan(700);
     expect(chat(message([{ type: 'image_of_something' }])).inputBound).toBeLessThan(200);
+  });
+
+  it('holds no limit on the answer that the model never hears of', () => {
+    // Only OpenAI's door knows this word: at Anthropic's it limits nothing.
+    const body = { ...message('Hi'), max_completion_tokens: 1 };
+    expect(chat(body).outputLimit).toBe(1);
+    expect(chat(body, anthropicMessagesDoor).outputLimit).toBeUndefined();
+    expect(chat({ ...body, max_tokens: 900 }, anthropicMessagesDoor).outputLimit).toBe(900);
+  });
+
+  it('stays finite, whatever the caller lets the model write', () => {
+    const { outputLimit } = chat({ ...message('Hi'), max_tokens: 1e308, n: 1e308 });
+    expect(outputLimit).toBe(1e12);
+    expect(micros([model({ price: [1, 0] })], { outputLimit })).toBe(125);
+  });
+
+  it('has every image, also of a request that can’t be translated, and where its word is written with escapes', () => {
+    const image = { type: 'image', source: { type: 'url', url: 'https://images.example/cat.png' } };
+    const four = { messages: [{ role: 'user', content: [image, image, image, image] }] };
+    expect(chat(four, anthropicMessagesDoor).inputBound).toBeGreaterThan(20_000);
+    expect(chat({ ...four, top_k: 'many' }, anthropicMessagesDoor).inputBound).toBeGreaterThan(20_000);
+    const escaped = Buffer.from(JSON.stringify(four).replaceAll('"image"', String.raw`"im\u0061ge"`));
+    const call = createCallerRequest({ requestId: 'req_1', door: anthropicMessagesDoor, bytes: escaped });
+    expect(chatSize(call).inputBound).toBeGreaterThan(20_000);
+    const result = { type: 'tool_result', tool_use_id: 'a', content: [image] };
+    expect(chat(message([result]), anthropicMessagesDoor).inputBound).toBeGreaterThan(5_000);
+    const data = 'x'.repeat(9_000);
+    const words = message([{ type: 'image_url', image_url: { url: `data:text/plain,${data}` } }]);
+    expect(chat(words).inputBound).toBeGreaterThan(14_000);
+  });
+
+  it('is what the model can read where the request does not show how long something is', () => {
+    const pdf = { type: 'document', source: { type: 'url', url: 'https://papers.example/thick.pdf' } };
+    const packed = { type: 'document', source: { type: 'base64', media_type: 'application/pdf', data: 'eA==' } };
+    const search = { type: 'web_search_20250305', name: 'web_search' };
+    for (const body of [
+      message([pdf]),
+      message([packed]),
+      message([{ type: 'tool_result', tool_use_id: 'a', content: [pdf] }]),
+      { ...message('Hi'), tools: [search] },
+      { ...message('Hi'), mcp_servers: [{ type: 'url', url: 'https://tools.example' }] },
+    ]) {
+      const { inputBound } = chat(body, anthropicMessagesDoor);
+      expect(inputBound).toBeGreaterThan(2_000_000);
+      expect(micros([model({ price: [4, 0], window: 200_000 })], { inputBound })).toBe(1_000_000);
+    }
+    for (const body of [
+      message([{ type: 'file', file: { file_id: 'file_1' } }]),
+      { ...message('Hi'), web_search_options: {} },
+    ]) {
+      expect(chat(body).inputBound).toBeGreaterThan(2_000_000);
+    }
+    const said = { type: 'document', source: { type: 'text', media_type: 'text/plain', data: 'short' } };
+    const own = { type: 'bash_20250124', name: 'bash' };
+    const plain = { ...message([said]), tools: [own, { name: 'look', input_schema: {} }] };
+    expect(chat(plain, anthropicMessagesDoor).inputBound).toBeLessThan(1_500);
+    const called = {
+      ...message('A "file" and an "image".'),
+      tools: [{ type: 'function', function: { name: 'look' } }],
+    };
+    expect(chat(called).inputBound).toBeLessThan(1_500);
   });
 
   it('of embeddings is that of their bytes, and nothing comes out', () => {
