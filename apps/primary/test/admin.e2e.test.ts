@@ -247,6 +247,8 @@ describe('an administrator', () => {
     ['GET', '/v1/admin/audit?after=%27', undefined, 400, 'after'],
     ['GET', '/v1/admin/audit?from=1h', undefined, 400, 'from'],
     ['GET', '/v1/admin/audit?outcome=maybe', undefined, 400, 'outcome'],
+    ['GET', '/v1/admin/audit?actor=%00', undefined, 400, 'actor'],
+    ['GET', '/v1/admin/audit?action=key%00', undefined, 400, 'action'],
     ['GET', '/v1/admin/nothing', undefined, 404, null],
   ];
 

@@ -79,14 +79,21 @@ const moment = z.union([
   }).transform((ms) => Date.now() - ms),
 ]);
 
+/** NUL is no text for PostgreSQL. */
+const said = z
+  .string()
+  .min(1)
+  .max(100)
+  .refine((text) => !text.includes('\0') && text.isWellFormed(), 'expected text');
+
 export const auditQuerySchema = z.strictObject({
   limit: pageSize,
   after: z
     .string()
     .regex(/^aud_[0-9a-f]{28}$/, 'expected the id of an entry')
     .optional(),
-  actor: z.string().min(1).max(100).optional(),
-  action: z.string().min(1).max(100).optional(),
+  actor: said.optional(),
+  action: said.optional(),
   outcome: z.enum(['allowed', 'denied']).optional(),
   since: moment.optional(),
   until: moment.optional(),
