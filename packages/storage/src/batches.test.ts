@@ -8,6 +8,7 @@ import { migrate } from './migrations/migrate.js';
 
 const HOUR = 3_600_000;
 const output = (line: number) => ({ line, kind: 'output' as const, content: `{"n":${line}}` });
+const WORKER = 'w1';
 const failure = (line: number) => ({ line, kind: 'error' as const, content: '{}' });
 
 describe('files and batches on a real database', () => {
@@ -47,6 +48,11 @@ describe('files and batches on a real database', () => {
       expiresAt: Date.now() + HOUR,
       ...values,
     };
+  }
+
+  async function begin(id: string, total: number) {
+    await batches.claim(id, { worker: WORKER, leaseMs: HOUR });
+    return batches.begin(id, { worker: WORKER, total });
   }
 
   async function upload(id: string, owner: string | undefined, purpose = 'batch', expiresAt?: number) {
@@ -102,9 +108,12 @@ describe('files and batches on a real database', () => {
 
   it('keeps the first result of a line only, counts it once, and writes all of them out in order', async () => {
     const { id } = await batches.create(newBatch());
-    expect(await batches.begin(id, 4)).toMatchObject({ status: 'in_progress', total: 4 });
-    expect(await batches.save(id, [output(3), failure(1)])).toBe('in_progress');
-    await Promise.all([batches.save(id, [output(3), output(2)]), batches.save(id, [output(2), output(1), output(4)])]);
+    expect(await begin(id, 4)).toMatchObject({ status: 'in_progress', total: 4 });
+    expect(await batches.save(id, { worker: WORKER, results: [output(3), failure(1)] })).toBe('in_progress');
+    await Promise.all([
+      batches.save(id, { worker: WORKER, results: [output(3), output(2)] }),
+      batches.save(id, { worker: WORKER, results: [output(2), output(1), output(4)] }),
+    ]);
     expect(await batches.find(id)).toMatchObject({ completed: 3, failed: 1 });
     expect((await batches.answeredLines(id)).toSorted((left, right) => left - right)).toEqual([1, 2, 3, 4]);
     const results = await batches.results(id, { kind: 'output', after: 0, limit: 2 });
@@ -114,8 +123,8 @@ describe('files and batches on a real database', () => {
 
   it('ends a batch once, with its files, and takes no result any more', async () => {
     const { id } = await batches.create(newBatch());
-    await batches.begin(id, 1);
-    await batches.save(id, [output(1)]);
+    await begin(id, 1);
+    await batches.save(id, { worker: WORKER, results: [output(1)] });
     await batches.finalizing(id);
     const file = (name: string) => ({
       id: name,
@@ -135,17 +144,33 @@ describe('files and batches on a real database', () => {
     expect(ended).toMatchObject({ status: 'completed', completed: 1 });
     expect(await files.find(ended?.outputFileId ?? '')).toMatchObject({ owner: 'key_a', purpose: 'batch_output' });
     expect((await files.list({ order: 'asc', limit: 100, purpose: 'batch_output' })).length).toBe(1);
-    expect(await batches.save(id, [output(2)])).toBeUndefined();
+    expect(await batches.save(id, { worker: WORKER, results: [output(2)] })).toBeUndefined();
     expect(await batches.answeredLines(id)).toEqual([]);
     expect(await batches.cancel(id)).toMatchObject({ status: 'completed' });
   });
 
+  it('gives a batch to one worker at a time, and to another when nothing is heard of the first', async () => {
+    const { id } = await batches.create(newBatch());
+    const claim = (worker: string, leaseMs = HOUR) => batches.claim(id, { worker, leaseMs });
+    const claims = await Promise.all(['a', 'b', 'c'].map(async (worker) => claim(worker)));
+    expect(claims.filter((claimed) => claimed !== undefined)).toHaveLength(1);
+    const first = ['a', 'b', 'c'].find((_worker, index) => claims[index] !== undefined) ?? '';
+    expect(await claim(first)).toMatchObject({ id });
+    expect(await claim('late')).toBeUndefined();
+    expect(await claim('late', -1)).toMatchObject({ id });
+    expect(await batches.save(id, { worker: first, results: [output(1)] })).toBeUndefined();
+    expect(await batches.begin(id, { worker: first, total: 1 })).toBeUndefined();
+    expect(await batches.answeredLines(id)).toEqual([]);
+    await batches.release(id, 'late');
+    expect(await claim(first)).toMatchObject({ id });
+  });
+
   it('tells who works on a batch that it was cancelled, and finds those that nobody works on', async () => {
     const { id } = await batches.create(newBatch());
-    await batches.begin(id, 1);
+    await begin(id, 1);
     expect(await batches.cancel(id, { owner: 'key_b' })).toBeUndefined();
     expect(await batches.cancel(id, { owner: 'key_a' })).toMatchObject({ status: 'cancelling' });
-    expect(await batches.save(id, [])).toBe('cancelling');
+    expect(await batches.save(id, { worker: WORKER, results: [] })).toBe('cancelling');
     const unheard = await batches.unheard({ before: Date.now() + HOUR, limit: 100 });
     expect(unheard.map((batch) => batch.id)).toContain(id);
     expect(await batches.end(id, { status: 'cancelled', errors: [{ code: 'x', message: 'y' }], files: [] })).toBe(true);

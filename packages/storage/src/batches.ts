@@ -48,12 +48,25 @@ export interface BatchStore {
   /** Forgets a batch that no job was made for. */
   drop(id: string): Promise<void>;
 
-  /** The lines are counted: the work begins, or goes on. @returns undefined where it has ended */
-  begin(id: string, total: number): Promise<BatchRecord | undefined>;
+  /**
+   * Takes it in charge, until nothing was heard for `leaseMs`: so nobody else sends its requests meanwhile.
+   * @returns undefined where it has ended, or another worker has it
+   */
+  claim(id: string, options: { readonly worker: string; readonly leaseMs: number }): Promise<BatchRecord | undefined>;
+  /** Another may have it at once. */
+  release(id: string, worker: string): Promise<void>;
+  /** The lines are counted: the work begins, or goes on. @returns undefined where it is not this worker's any more */
+  begin(id: string, options: { readonly worker: string; readonly total: number }): Promise<BatchRecord | undefined>;
   /** Lines that have their result already. */
   answeredLines(id: string): Promise<readonly number[]>;
-  /** Keeps results, each line's first one only. Without any it tells that somebody works on it. @returns how it stands now */
-  save(id: string, results: readonly BatchResult[]): Promise<BatchStatus | undefined>;
+  /**
+   * Keeps results, each line's first one only, and tells that the worker lives; also without any.
+   * @returns how it stands now; undefined where it is not this worker's any more
+   */
+  save(
+    id: string,
+    options: { readonly worker: string; readonly results: readonly BatchResult[] },
+  ): Promise<BatchStatus | undefined>;
   finalizing(id: string): Promise<void>;
   /** In the order of lines. */
   results(
@@ -78,7 +91,7 @@ export interface BatchStore {
 
 const SAVE = {
   name: 'moltbot_batch_save',
-  text: `with open as (select id from batches where id = $1 and ended_at is null for update),
+  text: `with open as (select id from batches where id = $1 and worker = $3 and ended_at is null for update),
     fresh as (
       insert into batch_results (batch_id, line, kind, content)
       select open.id, given.line, given.kind, given.content
@@ -127,10 +140,20 @@ export function createBatchStore({ db }: { readonly db: Database }): BatchStore 
     async drop(id) {
       await rows(sql`delete from batches where id = ${id}`);
     },
-    async begin(id, total) {
+    async claim(id, { worker, leaseMs }) {
+      const [claimed] = await rows(sql`update batches set worker = ${worker}, heard_at = now()
+        where id = ${id} and ended_at is null and (worker is null or worker = ${worker}
+          or heard_at < now() - ${leaseMs} * interval '1 millisecond') returning *`);
+      return claimed;
+    },
+    async release(id, worker) {
+      await rows(sql`update batches set worker = null where id = ${id} and worker = ${worker}`);
+    },
+    async begin(id, { worker, total }) {
       const [found] = await rows(sql`update batches set total = ${total}, heard_at = now(),
         status = case when status = 'validating' then 'in_progress' else status end,
-        in_progress_at = coalesce(in_progress_at, now()) where id = ${id} and ended_at is null returning *`);
+        in_progress_at = coalesce(in_progress_at, now())
+        where id = ${id} and worker = ${worker} and ended_at is null returning *`);
       return found;
     },
     async answeredLines(id) {
@@ -138,8 +161,8 @@ export function createBatchStore({ db }: { readonly db: Database }): BatchStore 
       const found = await guarded(() => query.execute(db.kysely));
       return found.rows.map(({ line }) => line);
     },
-    async save(id, results) {
-      const [row] = await db.run<{ status: BatchStatus }>(SAVE, [id, JSON.stringify(results)]);
+    async save(id, { worker, results }) {
+      const [row] = await db.run<{ status: BatchStatus }>(SAVE, [id, JSON.stringify(results), worker]);
       return row?.status;
     },
     async finalizing(id) {
@@ -165,7 +188,11 @@ export function createBatchStore({ db }: { readonly db: Database }): BatchStore 
           for (const file of files) {
             await sql`insert into files (id, owner, purpose, name, bytes, sha256, object_key, state, expires_at)
               values (${file.id}, ${row.owner}, 'batch_output', ${file.name}, ${file.bytes}, ${file.sha256 ?? null},
-                ${file.objectKey}, 'ready', ${new Date(file.expiresAt)})`.execute(transaction);
+                ${file.objectKey}, 'ready', ${new Date(file.expiresAt)})
+              on conflict (id) do update set state = 'ready', purpose = excluded.purpose, name = excluded.name,
+                bytes = excluded.bytes, sha256 = excluded.sha256, expires_at = excluded.expires_at`.execute(
+              transaction,
+            );
           }
           await sql`delete from batch_results where batch_id = ${id}`.execute(transaction);
           return true;

@@ -53,6 +53,7 @@ export const filesAndBatches: Migration = {
         finalizing_at timestamptz,
         cancelling_at timestamptz,
         ended_at timestamptz,
+        worker text,
         heard_at timestamptz not null default now()
       )`.execute(db);
     await sql`create index batches_by_owner on batches (owner, seq)`.execute(db);
