@@ -8,7 +8,7 @@ const languages = {
 };
 const HAN = /\p{Script=Han}/u;
 /** Texts that are the same in every language. */
-const SAME = new Set(['configSet', 'helpTitles', 'authTypes.oauth']);
+const SAME = new Set(['configSet', 'helpTitles', 'authTypes.oauth', 'authCommand']);
 
 /** Every text of a catalogue by its path; functions are called with marks in the place of their values. */
 function* texts(value: unknown, path: string): Generator<readonly [string, string]> {
