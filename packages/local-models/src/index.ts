@@ -1,1 +1,3 @@
-export {};
+export type { ModelObject, ModelObjects } from './files/file-cache.js';
+export type { LoadState, LocalModelEvent, UnloadReason } from './model-state.js';
+export { type LoadOutcome, type LocalModels, type LocalModelsOptions, openLocalModels } from './open-local-models.js';

@@ -1,0 +1,126 @@
+import { dirname, join } from 'node:path';
+import type { Settings } from '@moltbot/config';
+import { LOCAL_PROVIDER, MoltbotError } from '@moltbot/contracts';
+import { ModelHost } from './engine/model-host.js';
+import { untilAborted } from './engine/model-slot.js';
+import { createFileCache, type ModelObjects } from './files/file-cache.js';
+import { withLocalProvider } from './local-provider.js';
+import type { LoadState, LocalModelEvent } from './model-state.js';
+import { type Gateway, startGateway } from './server/start-gateway.js';
+
+/** The models that this process runs itself: `local:NAME`. */
+export interface LocalModels {
+  /** The same settings with the provider `local` in them; the same object for the same settings. */
+  settings(settings: Settings): Settings;
+  /** By `provider:model`; `undefined` for all that are not local models. */
+  stateOf(ref: string): LoadState | undefined;
+  /**
+   * Waits for a load, and begins one where the model is cold. `later`: it is not there within the time, or is known to take
+   * longer; loading goes on. For models that are not local `ready` at once.
+   * @throws the signal's reason
+   */
+  load(ref: string, options: { readonly withinMs: number; readonly signal: AbortSignal }): Promise<LoadOutcome>;
+  /** Process that holds the model, where it is warm. */
+  pidOf(ref: string): number | undefined;
+  /** Unloads everything. */
+  close(): Promise<void>;
+}
+
+export type LoadOutcome =
+  | { readonly outcome: 'ready' }
+  | { readonly outcome: 'later'; readonly inMs: number }
+  | { readonly outcome: 'failed'; readonly error: MoltbotError };
+
+export interface LocalModelsOptions {
+  /** As they are now: follows edits of the file. */
+  readonly settings: () => Settings;
+  readonly paths: { readonly configFile: string; readonly cacheDirectory: string };
+  /** Opened when the first model of it is loaded; not closed here. */
+  readonly objects: () => Promise<ModelObjects>;
+  /** The whole environment of the engines' processes: nothing secret. */
+  readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
+  readonly onEvent?: ((event: LocalModelEvent) => void) | undefined;
+  /** Milliseconds that only grow. */
+  readonly elapsed?: (() => number) | undefined;
+  readonly program?: string | undefined;
+}
+
+const READY: LoadOutcome = { outcome: 'ready' };
+/** Told to callers where nobody knows how long a load takes. */
+const UNKNOWN_LOAD_MS = 5_000;
+
+/** Opens the door to local models on a loopback socket; engines start when their models are asked for. */
+export async function openLocalModels(options: LocalModelsOptions): Promise<LocalModels> {
+  const { elapsed = () => performance.now(), onEvent = () => {}, environment = {} } = options;
+  const host = new ModelHost({
+    settings: () => options.settings().local_models,
+    loadTimeoutMs: () => options.settings().model_load_timeout,
+    folder: dirname(options.paths.configFile),
+    cache: createFileCache({
+      directory: join(options.paths.cacheDirectory, 'models'),
+      maxBytes: () => options.settings().local_models.cache_size,
+      objects: options.objects,
+    }),
+    environment,
+    onEvent,
+    elapsed,
+    program: options.program,
+  });
+  const gateway = await startGateway({
+    models: () => Object.keys(options.settings().local_models.models),
+    chat: async (model, order, handlers, signal) => {
+      const slot = host.slot(model);
+      const longest = options.settings().local_models.models[model]?.max_output_tokens;
+      const maxTokens = Math.min(order.maxTokens ?? Infinity, longest ?? Infinity);
+      return slot.chat({ ...order, maxTokens: maxTokens === Infinity ? undefined : maxTokens }, handlers, signal);
+    },
+  });
+  return running(host, gateway);
+}
+
+function running(host: ModelHost, gateway: Gateway): LocalModels {
+  const extended = new WeakMap<Settings, Settings>();
+  return {
+    settings(settings) {
+      const known = extended.get(settings);
+      if (known !== undefined) return known;
+      const made = withLocalProvider(settings, gateway);
+      extended.set(settings, made);
+      return made;
+    },
+    stateOf: (ref) => slotOf(host, ref)?.state,
+    async load(ref, { withinMs, signal }) {
+      const slot = slotOf(host, ref);
+      if (slot === undefined || slot.state.state === 'warm') return READY;
+      const loading = slot.load();
+      loading.catch(() => {});
+      const left = leftOf(slot.state);
+      if (left !== undefined && left > withinMs) return { outcome: 'later', inMs: left };
+      const late = AbortSignal.timeout(Math.min(Math.ceil(withinMs), 2_147_483_647));
+      try {
+        await untilAborted(loading, AbortSignal.any([signal, late]));
+        return READY;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof MoltbotError) return { outcome: 'failed', error };
+        return { outcome: 'later', inMs: leftOf(slot.state) ?? UNKNOWN_LOAD_MS };
+      }
+    },
+    pidOf: (ref) => slotOf(host, ref)?.pid,
+    async close() {
+      await gateway.close();
+      await host.close();
+    },
+  };
+}
+
+function slotOf(host: ModelHost, ref: string) {
+  const prefix = `${LOCAL_PROVIDER}:`;
+  return ref.startsWith(prefix) ? host.find(ref.slice(prefix.length)) : undefined;
+}
+
+/** How long a load will still take, where an earlier one says. */
+function leftOf(state: LoadState): number | undefined {
+  if (state.state !== 'loading' || state.expectedMs === undefined) return undefined;
+  return Math.max(0, state.expectedMs - state.forMs);
+}
