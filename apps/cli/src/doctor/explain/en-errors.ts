@@ -174,6 +174,38 @@ export const englishErrors: Readonly<Record<ErrorCode, { readonly why: string; r
     why: 'The Redis or the database of the job queue does not answer. Chat does not need it; jobs wait or are refused.',
     more: '`queue.reachable` of the doctor says what it answers.',
   },
+  model_loading: {
+    why: 'A local model was asked for while it is being read into memory.',
+    more: 'The first request waits within `model_load_timeout`; `moltbot start --warmup` loads it before anybody asks.',
+  },
+  model_load_failed: {
+    why: 'The engine could not take the file: a kind of model it does not know, or too little memory.',
+    more: 'The log has what the engine said.',
+  },
+  model_load_timeout: {
+    why: 'Reading the model took longer than `model_load_timeout`: a slow disk, a large file, a busy machine.',
+    more: 'The next model of the chain answers meanwhile.',
+  },
+  model_file_missing: {
+    why: 'The path or the object of a local model names nothing, or a folder.',
+    more: 'Paths that are not absolute begin at the home folder of MoltBot.',
+  },
+  model_file_invalid: {
+    why: 'A download that broke off, another format, or another file than its checksum says.',
+    more: 'It is looked at before it is loaded, so that a bad file can not bring the engine down.',
+  },
+  model_file_too_large: {
+    why: 'The file, or what it would take in memory, is over the limits of `local_models`.',
+    more: 'The limits keep one model from taking the whole machine.',
+  },
+  local_memory_full: {
+    why: 'Other local models are answering and can not be put away for this one now.',
+    more: 'Idle ones are put away by themselves.',
+  },
+  local_engine_missing: {
+    why: '`node-llama-cpp` is an optional package and is not there, or not for this platform.',
+    more: 'Everything else works without it.',
+  },
   shutting_down: {
     why: 'The server was told to stop. It finishes what runs and takes nothing new.',
     more: 'SDKs try again by themselves.',

@@ -219,6 +219,46 @@ export const chineseErrors: Readonly<
     why: '任务队列的 Redis 或数据库没有应答。对话不需要它；任务会等待或被拒绝。',
     more: '诊断中的 `queue.reachable` 给出其应答。',
   },
+  model_loading: {
+    what: '模型正在加载',
+    why: '请求本地模型时，它仍在读入内存。',
+    more: '首个请求会在 `model_load_timeout` 之内等待；`moltbot start --warmup` 可提前加载。',
+  },
+  model_load_failed: {
+    what: '模型加载失败',
+    why: '引擎无法使用该文件：模型类型未知，或内存不足。',
+    more: '日志中有引擎给出的信息。',
+  },
+  model_load_timeout: {
+    what: '模型加载超时',
+    why: '加载模型的时间超过了 `model_load_timeout`：磁盘慢、文件大或机器繁忙。',
+    more: '此间由链中的下一个模型回答。',
+  },
+  model_file_missing: {
+    what: '模型文件不存在',
+    why: '本地模型的路径或对象指向不存在的内容，或是一个文件夹。',
+    more: '非绝对路径从 MoltBot 的主目录算起。',
+  },
+  model_file_invalid: {
+    what: '模型文件无效',
+    why: '下载中断、格式不同，或与校验和不符。',
+    more: '加载之前会先检查，坏文件不会拖垮引擎。',
+  },
+  model_file_too_large: {
+    what: '模型过大',
+    why: '文件或其内存需求超过了 `local_models` 的限制。',
+    more: '这些限制防止一个模型占用整台机器。',
+  },
+  local_memory_full: {
+    what: '本地模型的内存已满',
+    why: '其他本地模型正在回答，暂时无法为它腾出空间。',
+    more: '空闲的模型会自动卸载。',
+  },
+  local_engine_missing: {
+    what: '未安装本地模型引擎',
+    why: '`node-llama-cpp` 是可选软件包，未安装或不支持此平台。',
+    more: '没有它，其他功能照常工作。',
+  },
   shutting_down: {
     what: '服务器正在停止',
     why: '服务器收到停止指令：完成进行中的请求，不再接受新的。',
