@@ -88,7 +88,8 @@ function isSaid(value: unknown): boolean {
 }
 
 function objectsOf(value: unknown): readonly JsonObject[] {
-  return Array.isArray(value) ? value.flatMap((item) => objectOf(item) ?? []) : [];
+  if (!Array.isArray(value)) return [];
+  return value.map(objectOf).filter((item) => item !== undefined);
 }
 
 function objectOf(value: unknown): JsonObject | undefined {

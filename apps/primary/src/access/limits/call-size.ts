@@ -25,7 +25,7 @@ const LARGEST_CONTEXT_TOKENS = 2_000_000;
 /** More than any model writes; keeps products finite. */
 const MOST_OUTPUT_TOKENS = 1e12;
 /** The words of each door for its limit. Those of another door are passed over on the way, and limit nothing. */
-const LIMITS: Readonly<Record<Dialect, readonly string[]>> = {
+const LIMITS: Readonly<Partial<Record<Dialect, readonly string[]>>> = {
   'openai-chat': ['max_tokens', 'max_completion_tokens'],
   'anthropic-messages': ['max_tokens'],
 };
@@ -42,7 +42,7 @@ export function chatSize(call: CallerRequest): CallSize {
   const text = bytes - imageBytes;
   const tools = read('tools') === undefined ? 0 : TOOL_PROMPT_TOKENS;
   // Many servers take a limit of 0 for none.
-  const limits = LIMITS[call.dialect].flatMap((key) => whole(read(key)) ?? []).filter((limit) => limit > 0);
+  const limits = (LIMITS[call.dialect] ?? []).flatMap((key) => whole(read(key)) ?? []).filter((limit) => limit > 0);
   const choices = call.dialect === 'openai-chat' ? Math.max(1, whole(read('n')) ?? 1) : 1;
   return {
     inputTokens: Math.ceil(text / BYTES_PER_TOKEN) + images * IMAGE_TOKENS,
