@@ -1,4 +1,5 @@
 export type { AuditRecord } from './audit-record.js';
+export { BATCH_ENDPOINTS, type BatchEndpoint, isBatchEndpoint } from './batch-endpoints.js';
 export { DIALECTS, type Dialect } from './dialect.js';
 export {
   type AttemptSummary,
