@@ -46,7 +46,7 @@ export const chineseErrorActions: Readonly<Record<ErrorCode, string>> = {
   job_too_large: '请减少一次处理的内容，或提高 `worker.thread_memory`。',
   storage_too_new: '请启动该版本或更新的版本，或将 `storage.url` 指向另一个数据库。',
   queue_unavailable: '请检查 `queue.url`；服务器会继续尝试。',
-  model_loading: '请稍后重试，或用 `--warmup` 提前加载。',
+  model_loading: '请按 `retry-after` 的时间重试，或用 `--warmup` 提前加载。',
   model_load_failed: '请查看日志；换用其他文件或更小的模型。',
   model_load_timeout: '请提高 `model_load_timeout`，或换用更小的模型。',
   model_file_missing: '请检查 `local_models.models` 中该模型的 `file`。',

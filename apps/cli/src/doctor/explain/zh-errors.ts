@@ -245,7 +245,7 @@ export const chineseErrors: Readonly<
     more: '加载之前会先检查，坏文件不会拖垮引擎。',
   },
   model_file_too_large: {
-    what: '模型过大',
+    what: '模型超出了允许的大小',
     why: '文件或其内存需求超过了 `local_models` 的限制。',
     more: '这些限制防止一个模型占用整台机器。',
   },
