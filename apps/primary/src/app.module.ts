@@ -3,6 +3,7 @@ import { AccessModule } from './access/access.module.js';
 import type { Core } from './core/core.js';
 import { CoreModule } from './core/core.module.js';
 import { FilesModule } from './jobs/files.module.js';
+import { JobsModule } from './jobs/jobs.module.js';
 import { OpsModule } from './ops/ops.module.js';
 import { SignInModule } from './sign-in/sign-in.module.js';
 
@@ -10,6 +11,9 @@ import { SignInModule } from './sign-in/sign-in.module.js';
 @Module({})
 export class AppModule {
   static with(core: Core): DynamicModule {
-    return { module: AppModule, imports: [CoreModule.with(core), AccessModule, FilesModule, SignInModule, OpsModule] };
+    return {
+      module: AppModule,
+      imports: [CoreModule.with(core), AccessModule, FilesModule, JobsModule, SignInModule, OpsModule],
+    };
   }
 }

@@ -43,8 +43,10 @@ export interface JobProgress {
   readonly job: JobSnapshot;
   /** In order; the number of a row counts from 1. */
   readonly rows: readonly { readonly number: number; readonly row: JobEventRow }[];
-  /** The number of the last row that is there. */
+  /** The number of the last row that was read, `after` where none was. */
   readonly last: number;
+  /** There are more rows already. */
+  readonly more: boolean;
 }
 
 export interface Queues {
@@ -236,7 +238,8 @@ export function openQueues(options: OpenQueuesOptions): Queues {
           const row = readJobEventRow(text);
           return row === undefined ? [] : [{ number: after + index + 1, row }];
         });
-        return { job: snapshot, rows, last: count };
+        const last = after + logs.length;
+        return { job: snapshot, rows, last, more: last < count };
       }),
     cancel: async (id) => {
       await onJob(id, async (found) => cancelJob(found, Date.now()));

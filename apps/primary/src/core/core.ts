@@ -28,6 +28,7 @@ import type { AuditTrail } from '../access/audit-trail.js';
 import { type CallerLimits, createCallerLimits } from '../access/limits/caller-limits.js';
 import type { Exchange } from '../chat/exchange.js';
 import { KeepAlive } from '../chat/keep-alive.js';
+import { createQueueAccess, type QueueAccess } from '../jobs/queue-access.js';
 import { ClientPool } from './client-pool.js';
 import { ModelLists } from './model-lists.js';
 import { SlotList } from './slot-list.js';
@@ -59,6 +60,8 @@ export interface Core {
   /** Bytes of files; opened when first needed. */
   readonly objects: ObjectAccess;
   readonly state: SharedState;
+  /** Of jobs; opened when first needed. */
+  readonly queues: QueueAccess;
   /** What providers are paid with. */
   readonly credentials: Credentials;
   /** auth.json as it is now, in its order. */
@@ -145,6 +148,11 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
     observer: limits.observe(telemetry.routerObserver(storage.usage)),
   });
   const accessControl = createAccessControl({ settings, storage, telemetry, system });
+  const queues = createQueueAccess({
+    settings,
+    storage,
+    onError: (error) => telemetry.logger.warn('queue', { error: error.message }),
+  });
   const { access, audit } = accessControl;
   const requestIds = createRequestIds();
   const keepAlive = new KeepAlive();
@@ -166,6 +174,7 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
     storage,
     objects,
     state,
+    queues,
     credentials,
     storedCredentials: () => config().credentials,
     clients,
@@ -212,6 +221,7 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
       await quotas.close();
       await state.close();
       await accessControl.close();
+      await queues.close();
       await objects.close();
       await network.close();
       await storage.close();
