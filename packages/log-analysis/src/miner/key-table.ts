@@ -1,4 +1,4 @@
-import type { Template } from './template.js';
+import type { Template, VariableMap } from './template.js';
 
 /** One masked message that was seen, and the template it belongs to. */
 export interface KeyEntry {
@@ -7,8 +7,8 @@ export interface KeyEntry {
   readonly high: number;
   /** May have been merged since. */
   template: Template;
-  /** For each variable of the template which variable of this key it is (-1: a word of the key); undefined: one to one. */
-  map: Int16Array | undefined;
+  /** How its variables lie in the template; undefined: one to one. */
+  map: VariableMap | undefined;
   /** The template whose variables `map` was made for. */
   mappedFor: Template | undefined;
   mappedVersion: number;

@@ -11,6 +11,7 @@ import {
   newTemplate,
   resolveTemplate,
   type Template,
+  type VariableMap,
   withWildcards,
   wordRanges,
 } from './template.js';
@@ -78,7 +79,7 @@ export class TemplateMiner {
   #evictedTemplates = 0;
   #evictedLines = 0;
   /** After `add`: which variable of the message each variable of the template is; undefined: one to one. */
-  map: Int16Array | undefined;
+  map: VariableMap | undefined;
 
   constructor(options: { readonly limits?: MinerLimits; readonly events?: MinerEvents } = {}) {
     this.#limits = options.limits ?? DEFAULT_MINER_LIMITS;
@@ -120,7 +121,7 @@ export class TemplateMiner {
     const { map } = entry;
     for (let index = 0; index < variables.length; index += 1) {
       const variable = variables[index] as Template['variables'][number];
-      const source = map === undefined ? index : (map[index] as number);
+      const source = map === undefined ? index : (map.sources[index] as number);
       if (source < 0) continue;
       if (variable.shape !== scanner.shapes[source]) variable.shape = SHAPE.plain;
       if (variable.type !== scanner.types[source]) variable.type = TYPE.word;

@@ -30,6 +30,8 @@ export interface Template {
   /** Order of the last line, for eviction. */
   lastSeen: number;
   evicted: boolean;
+  /** Whatever the user of the miner keeps with it. */
+  attachment: object | undefined;
 }
 
 export function newTemplate(made: Pick<Template, 'serial' | 'id' | 'key' | 'variables' | 'lastSeen'>): Template {
@@ -109,11 +111,19 @@ const variablesIn = (key: Uint8Array, { start, end }: Range): number => {
   return count;
 };
 
-/** For each variable of `template` which variable of `key` it is, or -1 where the key has a word there. */
-export function mapVariables(key: Uint8Array, template: Uint8Array): Int16Array | undefined {
+export interface VariableMap {
+  /** For each variable of the template which variable of the message it is; -1 where the message has a word there. */
+  readonly sources: Int16Array;
+  /** Those words. */
+  readonly words: readonly (string | undefined)[];
+}
+
+/** How the variables of a message (its masked key) lie in a template that covers it; undefined: one to one. */
+export function mapVariables(key: Uint8Array, template: Uint8Array): VariableMap | undefined {
   const keyWords = wordRanges(key);
   const templateWords = wordRanges(template);
-  const map: number[] = [];
+  const sources: number[] = [];
+  const words: (string | undefined)[] = [];
   let variable = 0;
   let same = true;
   for (let index = 0; index < templateWords.length; index += 1) {
@@ -123,12 +133,18 @@ export function mapVariables(key: Uint8Array, template: Uint8Array): Int16Array 
     const had = mine === undefined ? 0 : variablesIn(key, mine);
     const whole = wanted === 1 && theirs.end - theirs.start === 1;
     if (whole && mine !== undefined && !(had === 1 && mine.end - mine.start === 1)) {
-      map.push(-1);
+      sources.push(-1);
+      words.push(decoder.decode(key.subarray(mine.start, mine.end)).replaceAll('\u0001', PLACEHOLDER));
       same = false;
-    } else for (let each = 0; each < wanted; each += 1) map.push(variable + each);
+    } else {
+      for (let each = 0; each < wanted; each += 1) {
+        sources.push(variable + each);
+        words.push(undefined);
+      }
+    }
     variable += had;
   }
-  return same ? undefined : Int16Array.from(map);
+  return same ? undefined : { sources: Int16Array.from(sources), words };
 }
 
 /** The key and variables of a template in which the words at `positions` are variables. */

@@ -1,0 +1,25 @@
+const MASK = '***';
+const STOPPERS = String.raw`\s"',;&)}\]`;
+
+/** Secrets of the usual shapes; only samples and values that are shown pass through here. */
+const SHAPES: readonly (readonly [RegExp, string])[] = [
+  [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g, MASK],
+  [/\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*/g, MASK],
+  [/\b(?:sk|pk|rk|mb|xox[abprs]|gh[pousr]|glpat|AKIA|ASIA|AIza|ya29)[-_.]?[\w-]{12,}/g, MASK],
+  [/\b(Bearer|Basic|Token)\s+[\w.~+/=-]{8,}/gi, `$1 ${MASK}`],
+  [
+    new RegExp(
+      String.raw`((?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|authorization|cookie|credential|client[_-]?secret)["']?\s*[=:]\s*["']?)(?!\*\*\*)[^${STOPPERS}]+`,
+      'gi',
+    ),
+    `$1${MASK}`,
+  ],
+  [/(\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@]*:)[^\s/@]+@/gi, `$1${MASK}@`],
+];
+
+/** The text with what looks like a secret replaced by stars. */
+export function maskSecrets(text: string): string {
+  let masked = text;
+  for (const [shape, replacement] of SHAPES) masked = masked.replace(shape, replacement);
+  return masked;
+}
