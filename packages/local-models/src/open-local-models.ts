@@ -14,6 +14,8 @@ export interface LocalModels {
   settings(settings: Settings): Settings;
   /** By `provider:model`; `undefined` for all that are not local models. */
   stateOf(ref: string): LoadState | undefined;
+  /** Whether it can be called now; true for models that are not local. */
+  isReady(ref: string): boolean;
   /**
    * Waits for a load, and begins one where the model is cold. `later`: it is not there within the time, or is known to take
    * longer; loading goes on. For models that are not local `ready` at once.
@@ -88,6 +90,7 @@ function running(host: ModelHost, gateway: Gateway): LocalModels {
       extended.set(settings, made);
       return made;
     },
+    isReady: (ref) => (slotOf(host, ref)?.state.state ?? 'warm') === 'warm',
     stateOf: (ref) => slotOf(host, ref)?.state,
     async load(ref, { withinMs, signal }) {
       const slot = slotOf(host, ref);

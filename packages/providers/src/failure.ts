@@ -46,6 +46,8 @@ export const FAILURE_KINDS = [
   'stream-error',
   /** The target can't take this call at all (no credential, no room, a capability that is missing): nothing was sent. */
   'unfit',
+  /** It is being loaded and was not there in time: nothing was sent. */
+  'loading',
   /** We cancelled it: the caller left, or the deadline passed. */
   'cancelled',
 ] as const;

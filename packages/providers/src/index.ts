@@ -32,6 +32,7 @@ export {
   type FailoverEngineOptions,
   type RunningFailoverEngine,
 } from './router/failover-engine.js';
+export type { ModelLoader, ModelLoadOutcome } from './router/model-loader.js';
 export { createModelRouter, type ModelRouterOptions } from './router/create-model-router.js';
 export type { ListedModel, ModelRouter, Selection } from './router/model-router.js';
 export type { RouterObserver } from './router/observer.js';

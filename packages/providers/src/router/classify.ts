@@ -133,6 +133,7 @@ export const FAILURE_TABLE: Readonly<Record<FailureKind, FailureRow>> = {
     means: 'nothing sent: no credential, no room, a capability missing, every connection in use',
     code: 'overloaded',
   },
+  loading: { ...BASE, means: 'nothing sent: still being loaded', code: 'model_loading' },
   cancelled: {
     ...BASE,
     means: 'the caller went away, or the deadline passed',

@@ -4,6 +4,7 @@ import type { UpstreamClient } from '../http/upstream.js';
 import type { Provider } from '../target.js';
 import type { Breaker } from './breaker.js';
 import type { CredentialHealth } from './credential-health.js';
+import type { ModelLoader } from './model-loader.js';
 import type { RouterObserver } from './observer.js';
 import type { RetryBudget } from './retry-budget.js';
 
@@ -15,6 +16,7 @@ export interface EngineParts {
   readonly breakerSettings: () => Settings['breaker'];
   readonly health: CredentialHealth;
   readonly retryBudget: RetryBudget;
+  readonly loader: ModelLoader | undefined;
   readonly observer: RouterObserver;
   /** Unix time in ms. */
   readonly clock: () => number;

@@ -12,6 +12,7 @@ import { CredentialHealth, type CredentialHealthEntry } from './credential-healt
 import type { EmbedCall, EngineCall, FailoverEngine } from './engine.js';
 import type { EngineParts } from './engine-parts.js';
 import { Needs } from './fitness.js';
+import type { ModelLoader } from './model-loader.js';
 import type { RouterObserver } from './observer.js';
 import { RetryBudget } from './retry-budget.js';
 import { runChain } from './run-chain.js';
@@ -33,6 +34,8 @@ export interface FailoverEngineOptions {
   /** The settings in force; read at each use. */
   readonly settings: () => Settings;
   readonly observer?: RouterObserver | undefined;
+  /** For models that have to be loaded first. */
+  readonly loader?: ModelLoader | undefined;
   /** Unix time in ms. */
   readonly clock?: (() => number) | undefined;
   /** Milliseconds that only grow; deadlines are measured by it. */
@@ -62,7 +65,7 @@ class Engine implements RunningFailoverEngine {
   readonly #parts: EngineParts;
 
   constructor(options: FailoverEngineOptions) {
-    const { state, settings, vault, clientFor, observer = {} } = options;
+    const { state, settings, vault, clientFor, observer = {}, loader } = options;
     const { clock = Date.now, elapsed = () => performance.now(), random = Math.random } = options;
     const holder = randomUUID();
     const breakerSettings = (): Settings['breaker'] => settings().breaker;
@@ -70,6 +73,7 @@ class Engine implements RunningFailoverEngine {
       clientFor,
       vault,
       observer,
+      loader,
       clock,
       elapsed,
       random,

@@ -16,13 +16,20 @@ export type Fault =
 /** The `providerCode` of a failure that is ours. */
 export const OWN_FAULT = 'internal_error';
 
-/** Codes of a credential that could not be used: they say more than `unfit`. */
-const CREDENTIAL_CODES: ReadonlySet<ErrorCode> = new Set([
+/** Codes of a credential that could not be used, and of a model that could not be loaded: they say more than `unfit`. */
+const TELLING_CODES: ReadonlySet<ErrorCode> = new Set([
   'credential_missing',
   'credential_expired',
   'credential_refresh_failed',
   'token_store_unavailable',
   'secret_key_unavailable',
+  'model_load_failed',
+  'model_load_timeout',
+  'model_file_missing',
+  'model_file_invalid',
+  'model_file_too_large',
+  'local_memory_full',
+  'local_engine_missing',
 ]);
 
 export interface FinalErrorOptions {
@@ -40,9 +47,9 @@ export function kindOfFault(fault: Fault): FailureKind {
   return fault.cause === 'known-bad' ? fault.kind : 'unfit';
 }
 
-/** The same in a word, for whoever is told of the fallback: a kind of failure, or the code of a credential that can't be used. */
+/** The same in a word, for whoever is told of the fallback: a kind of failure, or the code of what can't be used. */
 export function reasonOfFault(fault: Fault): FailureKind | ErrorCode {
-  if (fault.cause === 'unfit' && CREDENTIAL_CODES.has(fault.unfitness.code)) return fault.unfitness.code;
+  if (fault.cause === 'unfit' && TELLING_CODES.has(fault.unfitness.code)) return fault.unfitness.code;
   return kindOfFault(fault);
 }
 
@@ -98,7 +105,9 @@ function codeOf(fault: Exclude<Fault, { cause: 'unfit' }>, plan: ChainPlan): Err
 function sayFailure(fault: Exclude<Fault, { cause: 'unfit' }>, { attempts, faults }: FinalErrorOptions): string {
   const status = fault.cause === 'called' && fault.error.status !== undefined ? `, status ${fault.error.status}` : '';
   const skipped =
-    fault.cause === 'known-bad' ? ', skipped after repeated failures until it is due for another try' : '';
+    fault.cause === 'known-bad' && kindOfFault(fault) !== 'loading'
+      ? ', skipped after repeated failures until it is due for another try'
+      : '';
   if (wantsKey(fault))
     return `${fault.model.provider.name} wants a key${status}, and there is no entry for it in auth.json`;
   const first = `${fault.model.ref} failed (${kindOfFault(fault)}${status}${sayConnection(fault)}${skipped})`;

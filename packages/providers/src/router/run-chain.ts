@@ -60,6 +60,8 @@ export async function tryAdmitted<Result>(options: {
   if (!run.alive) throw run.endedError();
   const unfit = unfitFault(run, operation, model);
   if (unfit !== undefined) return { state: 'failed', fault: unfit };
+  const unloaded = run.parts.loader?.isReady(model.ref) === false ? await loadFault(options) : undefined;
+  if (unloaded !== undefined) return { state: 'failed', fault: unloaded };
   const found = await payersOf(run, model, lastHope);
   if (found.state !== 'ready') return { state: 'failed', fault: payerFault(model, found) };
   const { breaker } = run.parts;
@@ -76,6 +78,32 @@ export async function tryAdmitted<Result>(options: {
       untilMs: dead?.untilMs ?? run.parts.clock(),
     },
   };
+}
+
+/**
+ * Waits for a model that is not loaded: as long as a first content may take where another model is left to ask, else to the
+ * deadline. Loading goes on without us.
+ */
+async function loadFault<Result>(options: {
+  readonly run: ChainRun;
+  readonly operation: Operation<Result>;
+  readonly model: Model;
+  readonly lastHope: boolean;
+}): Promise<Fault | undefined> {
+  const { run, operation, model, lastHope } = options;
+  const { loader, elapsed, clock } = run.parts;
+  const { remainingMs } = run.budget;
+  const others = !lastHope && run.position + 1 < run.models.length;
+  const withinMs = others ? Math.min(remainingMs, run.plan.timeouts.first_content) : remainingMs;
+  const from = elapsed();
+  const loaded = await loader?.load(model.ref, { withinMs, signal: run.signal }).catch(() => undefined);
+  if (!run.alive) throw run.endedError();
+  if (loaded === undefined || loaded.outcome === 'ready') return undefined;
+  const code = loaded.outcome === 'failed' ? loaded.error.code : 'model_loading';
+  run.startAttempt(model, undefined, operation.role).endUnsent(code, elapsed() - from);
+  return loaded.outcome === 'failed'
+    ? { cause: 'unfit', model, unfitness: { code, message: loaded.error.message } }
+    : { cause: 'known-bad', model, kind: 'loading', untilMs: clock() + loaded.inMs };
 }
 
 /** @throws MoltbotError where the request had to be read and is wrong */
