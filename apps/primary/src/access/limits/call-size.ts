@@ -42,8 +42,8 @@ export function chatSize(call: CallerRequest): CallSize {
   const text = bytes - imageBytes;
   const tools = read('tools') === undefined ? 0 : TOOL_PROMPT_TOKENS;
   // Many servers take a limit of 0 for none.
-  const limits = (LIMITS[call.dialect] ?? []).flatMap((key) => whole(read(key)) ?? []).filter((limit) => limit > 0);
-  const choices = call.dialect === 'openai-chat' ? Math.max(1, whole(read('n')) ?? 1) : 1;
+  const limits = (LIMITS[call.dialect] ?? []).flatMap((key) => numbersAt(call, key)).filter((limit) => limit > 0);
+  const choices = call.dialect === 'openai-chat' ? Math.max(1, ...numbersAt(call, 'n')) : 1;
   return {
     inputTokens: Math.ceil(text / BYTES_PER_TOKEN) + images * IMAGE_TOKENS,
     inputBound: text + images * LARGEST_IMAGE_TOKENS + tools + (isOpenEnded ? LARGEST_CONTEXT_TOKENS : 0),
@@ -59,6 +59,14 @@ export function embeddingsSize(bytes: number): CallSize {
 
 /** A count of tokens is a request, and else costs nothing. */
 export const COUNT_SIZE: CallSize = { inputTokens: 0, inputBound: 0, outputLimit: 0, choices: 1 };
+
+/** What stands under a key, in other letters too: Go's decoder takes `N` for `n`, and the last of both counts for it. */
+function numbersAt({ scanned, value }: CallerRequest, name: string): readonly number[] {
+  const keys = scanned === undefined ? Object.keys(value) : scanned.members.map(({ key }) => key);
+  return [...new Set(keys)]
+    .filter((key) => key.length === name.length && key.toUpperCase().toLowerCase() === name)
+    .flatMap((key) => whole(scanned === undefined ? value[key] : scanned.read(key)) ?? []);
+}
 
 function whole(value: unknown): number | undefined {
   return typeof value === 'number' && value >= 0 && value < Number.POSITIVE_INFINITY

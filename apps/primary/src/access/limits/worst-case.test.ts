@@ -132,6 +132,13 @@ describe('the size of a call', () => {
     expect(chat({ ...body, max_tokens: 900 }, anthropicMessagesDoor).outputLimit).toBe(900);
   });
 
+  it('takes the largest number where a key is said again in other letters, as some decoders read it', () => {
+    for (const filler of ['', 'x'.repeat(20_000)]) {
+      const body = { ...message(filler), max_tokens: 1, ['Max_To\u212aens']: 900, n: 1, N: 4 };
+      expect(chat(body).outputLimit).toBe(3_600);
+    }
+  });
+
   it('stays finite, whatever the caller lets the model write', () => {
     const { outputLimit } = chat({ ...message('Hi'), max_tokens: 1e308, n: 1e308 });
     expect(outputLimit).toBe(1e12);
