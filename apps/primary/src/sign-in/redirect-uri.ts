@@ -25,7 +25,12 @@ export function redirectUriFor(options: {
     throw new SignInProblem('no-redirect', (texts) => texts.errors['no-redirect'](provider, uri));
   }
   const port = loopback?.[1];
-  const uri = new URL(configured ?? `http://127.0.0.1${port === undefined ? '' : `:${port}`}${CALLBACK_PATH}`);
+  // A Host header may name a port that there is not.
+  const uri = URL.parse(configured ?? `http://127.0.0.1${port === undefined ? '' : `:${port}`}${CALLBACK_PATH}`);
+  if (uri === null) {
+    const shown = `http://127.0.0.1${CALLBACK_PATH}`;
+    throw new SignInProblem('no-redirect', (texts) => texts.errors['no-redirect'](provider, shown));
+  }
   if (uri.pathname !== CALLBACK_PATH || uri.search !== '') {
     throw new SignInProblem('bad-redirect', (texts) => texts.errors['bad-redirect'](uri.href));
   }

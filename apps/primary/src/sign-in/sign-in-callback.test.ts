@@ -148,6 +148,13 @@ describe('where the browser comes back to', () => {
     expect(page.text).toContain('providers.anthropic.oauth.redirect_uri');
   });
 
+  it('can’t be made of a port that there is not', async () => {
+    const browser = await start();
+    const headers = { host: '127.0.0.1:99999', origin: 'http://127.0.0.1:99999', 'sec-fetch-site': 'same-origin' };
+    const page = await browser.open(`${server.url}/auth/login/anthropic`, { form: {}, headers });
+    visitor.expectProblem(page, { status: 400, reason: 'no-redirect' });
+  });
+
   it('is the registered address, if it is a page of this server', async () => {
     let browser = await start({ redirectUri: 'https://moltbot.example/auth/callback' });
     const headers = { host: 'moltbot.example', origin: 'https://moltbot.example', 'sec-fetch-site': 'same-origin' };
