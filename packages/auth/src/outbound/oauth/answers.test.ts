@@ -13,7 +13,9 @@ describe('an answer with tokens', () => {
   it.each([
     [60, 1_060_000],
     ['60', 1_060_000],
-    [0, 1_000_000],
+    [0, undefined],
+    ['0', undefined],
+    [0.001, undefined],
     [1.5, 1_001_500],
     [1e12, 1_000_000 + 315_360_000_000],
     [undefined, undefined],

@@ -5,6 +5,7 @@ import type { Answer } from './exchange.js';
 
 /** Nobody means more than ten years by a lifetime. */
 const LONGEST_LIFE_S = 315_360_000;
+const SHORTEST_LIFE_S = 1;
 /** What an Authorization header takes. */
 const HEADER_TEXT = /^[\x21-\x7e]+$/;
 const UNUSABLE_TYPES = new Set(['dpop', 'mac', 'pop', 'n_a']);
@@ -31,12 +32,14 @@ export function toTokenSet(options: {
     throw badAnswer(`The token endpoint at ${host} issued a token that is no bearer token.`);
   }
   const life = lifeOf(json['expires_in']);
+  // Less than a second is no life: believed, it would be refreshed again and again without a break. Some say 0 for no end.
+  const isSaid = life !== undefined && life >= SHORTEST_LIFE_S;
   const refreshToken = json['refresh_token'];
   const idToken = json['id_token'];
   return {
     accessToken: new Secret(accessToken),
     issuedAt: answer.receivedAt,
-    expiresAt: life === undefined ? undefined : answer.receivedAt + life * 1_000,
+    expiresAt: isSaid ? answer.receivedAt + life * 1_000 : undefined,
     refreshToken: typeof refreshToken === 'string' && refreshToken !== '' ? new Secret(refreshToken) : undefined,
     scopes: scopesOf(json['scope']) ?? asked,
     account: undefined,
