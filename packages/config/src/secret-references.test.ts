@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { MoltbotError, Secret } from '@moltbot/contracts';
 import type { ConfigWarning } from './auth-file.js';
 import { isWritableByOthers } from './files/writable-by-others.js';
@@ -122,6 +122,20 @@ describe('file:', () => {
     warnings = [];
     await reveal(again, `file:${file}`);
     expect(warnings).toEqual([]);
+  });
+
+  it('is looked for again after a failure also where the clock was set back meanwhile', async () => {
+    jest.useFakeTimers({ now: Date.now(), doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] });
+    try {
+      const secrets = createSecretResolver({ env: {}, paths: { home }, homeDirectory: home, execAllowed: () => true });
+      expect(await refusal(secrets, 'file:later')).toContain('there is no such file');
+      await writeFile(join(home, 'later'), 'come', { mode: 0o600 });
+      jest.setSystemTime(Date.now() - 86_400_000);
+      jest.advanceTimersByTime(6_000);
+      expect(await reveal(secrets, 'file:later')).toBe('come');
+    } finally {
+      jest.useRealTimers();
+    }
   });
 
   it('is read again after 5 minutes, and at once after it was rejected', async () => {

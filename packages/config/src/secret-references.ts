@@ -16,6 +16,7 @@ export interface SecretResolverOptions {
   /** Whether auth.json is trusted so far that commands in it are run: see `isWritableByOthers`. Asked before each run. */
   readonly execAllowed: () => boolean | Promise<boolean>;
   readonly onWarning?: (warning: ConfigWarning) => void;
+  /** Milliseconds that only grow: a clock that is set back must not keep what failed, or what was replaced. */
   readonly now?: () => number;
   /** For a command, and for a file. */
   readonly timeoutMs?: number;
@@ -52,7 +53,7 @@ const MAX_REMEMBERED = 1_000;
 const CONTAINER_SECRETS = /^(\/var)?\/run\/secrets\//;
 
 export function createSecretResolver(options: SecretResolverOptions): SecretResolver {
-  const { env, execAllowed, onWarning = () => {}, now = Date.now, timeoutMs = TIMEOUT_MS } = options;
+  const { env, execAllowed, onWarning = () => {}, now = () => performance.now(), timeoutMs = TIMEOUT_MS } = options;
   const remembered = new Map<string, Remembered>();
   const warned = new Set<string>();
 
