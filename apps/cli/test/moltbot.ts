@@ -147,7 +147,7 @@ export async function eventually(holds: () => boolean | Promise<boolean>): Promi
   while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 25));
 }
 
-function collect(child: ChildProcess) {
+export function collect(child: ChildProcess) {
   let stdout = '';
   let stderr = '';
   let wake = Promise.withResolvers<void>();

@@ -15,7 +15,11 @@ export interface ServerClient {
    */
   send(
     path: string,
-    options?: { readonly body?: unknown; readonly signal?: AbortSignal | undefined },
+    options?: {
+      readonly body?: unknown;
+      readonly headers?: Readonly<Record<string, string>> | undefined;
+      readonly signal?: AbortSignal | undefined;
+    },
   ): Promise<HttpAnswer>;
   /** GET, and the answer's JSON. @throws CommandError `unreachable`, `failed` */
   getJson(path: string): Promise<unknown>;
@@ -34,14 +38,14 @@ export async function createServerClient(context: CommandContext, options: Comma
   if (key !== undefined && /[^\x21-\x7e]/.test(key.trim())) throw new CommandError('usage', messages.badKey);
   const headers: Record<string, string> = key?.trim() ? { authorization: `Bearer ${key.trim()}` } : {};
 
-  async function send(path: string, { body, signal }: { body?: unknown; signal?: AbortSignal | undefined } = {}) {
+  const send: ServerClient['send'] = async (path, { body, headers: more, signal } = {}) => {
     try {
-      return await sendHttpRequest({ url: url + path, headers, body, signal });
+      return await sendHttpRequest({ url: url + path, headers: { ...headers, ...more }, body, signal });
     } catch (error) {
       if (signal?.aborted === true) throw signal.reason;
       throw new CommandError('unreachable', messages.unreachable(url), { cause: error });
     }
-  }
+  };
 
   return {
     url,

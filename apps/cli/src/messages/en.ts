@@ -1,12 +1,14 @@
 import { ERRORS, type ErrorCode } from '@moltbot/contracts';
 import { englishAuth } from './en-auth.js';
 import { englishHelp } from './en-help.js';
+import { englishJobs } from './en-jobs.js';
 import { englishKeys } from './en-keys.js';
 
 /** English. `command` is how to call us here. */
 export const english = (command: string) => ({
   ...englishHelp,
   ...englishAuth(command),
+  ...englishJobs(command),
   ...englishKeys(command),
   errorAction: (code: ErrorCode): string => ERRORS[code].action.replaceAll('`moltbot ', `\`${command} `),
 

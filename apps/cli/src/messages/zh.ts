@@ -2,12 +2,14 @@ import type { Messages } from './messages.js';
 import { chineseAuth } from './zh-auth.js';
 import { chineseErrorActions } from './zh-error-actions.js';
 import { chineseHelp } from './zh-help.js';
+import { chineseJobs } from './zh-jobs.js';
 import { chineseKeys } from './zh-keys.js';
 
 /** Chinese. `command` is how to call us here. */
 export const chinese = (command: string): Messages => ({
   ...chineseHelp,
   ...chineseAuth(command),
+  ...chineseJobs(command),
   ...chineseKeys(command),
   errorAction: (code) => chineseErrorActions[code].replaceAll('`moltbot ', `\`${command} `),
 

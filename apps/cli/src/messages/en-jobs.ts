@@ -1,0 +1,31 @@
+/** What `moltbot jobs` says, in English. */
+export const englishJobs = (command: string) => ({
+  jobStates: {
+    waiting: 'waiting',
+    delayed: 'waiting for its time',
+    active: 'active',
+    failed: 'failed, will be tried again',
+    completed: 'completed',
+    dead: 'failed for good',
+    cancelled: 'cancelled',
+  },
+  jobSubmitted: (id: string) => `job ${id}`,
+  jobNext: (id: string) => `Follow it: ${command} jobs watch ${id}`,
+  jobGoesOn: (id: string) =>
+    `The job goes on. Follow it again: ${command} jobs watch ${id}; end it: ${command} jobs cancel ${id}`,
+  jobAttemptFailed: (attempt: number, why: string) => `attempt ${attempt} failed: ${why}`,
+  jobBeingCancelled: 'is being cancelled',
+  jobWritten: (file: string) => `written to ${file}`,
+  jobFileExists: (file: string) => `${file} exists already: name another file.`,
+  jobNotWritten: (file: string, why: string) => `${file} can’t be written (${why}).`,
+  jobFileNeedsOut: 'A file is no JSON: name where to write it with --out.',
+  noJobs: 'No jobs of that kind.',
+  jobsMore: (count: number) =>
+    `There are more than these ${count}: raise --limit, or narrow it with --type and --state.`,
+  payloadNoJson: 'The payload is no JSON object. Mind what the shell does to quotes, or use @FILE.',
+  payloadTooLarge: (bytes: number) => `The payload has more than ${bytes} bytes.`,
+  payloadUnreadable: (file: string, why: string) => `The payload’s file ${file} can’t be read (${why}).`,
+  columnJob: 'JOB',
+  columnType: 'TYPE',
+  columnCreated: 'CREATED (UTC)',
+});
