@@ -115,6 +115,7 @@ export async function serve(options: { readonly argv: readonly string[] }): Prom
       metricsPort: parts.ops.port,
       version: VERSION,
     });
+    if (warmup) core.warmLocalModels();
     if (warmup) await requestWarmup({ core, settings: core.settings(), logger });
   } catch (error) {
     await close().catch(() => undefined);

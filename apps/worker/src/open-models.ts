@@ -1,5 +1,13 @@
 import type { CredentialVault } from '@moltbot/auth';
-import { type LoadedConfig, type ProxyEnvironment, type Settings, systemProxies } from '@moltbot/config';
+import {
+  type Environment,
+  type LoadedConfig,
+  type MoltbotPaths,
+  type ProxyEnvironment,
+  type Settings,
+  systemProxies,
+} from '@moltbot/config';
+import { type LocalModelEvent, openLocalModels } from '@moltbot/local-models';
 import { createRequestIds } from '@moltbot/observability';
 import {
   connectionKey,
@@ -11,15 +19,19 @@ import {
   type UpstreamClient,
 } from '@moltbot/providers';
 import { openSharedState } from '@moltbot/state';
+import { createObjectAccess } from '@moltbot/storage';
 import type { ModelWarmer } from './deps.js';
 import { createModelWarmer } from './model-warmer.js';
 
 export interface OpenModelsOptions {
   /** As it is now: follows edits of the files. */
   readonly config: () => LoadedConfig;
+  readonly paths: MoltbotPaths;
+  readonly env: Environment;
   readonly proxy: ProxyEnvironment;
   readonly vault: CredentialVault;
   readonly observer: RouterObserver;
+  readonly onLocalModel: (event: LocalModelEvent) => void;
 }
 
 export interface OpenModels {
@@ -28,8 +40,19 @@ export interface OpenModels {
 }
 
 /** Router, engine and connections to providers, the built-in demo model included. */
-export async function openModels({ config, proxy, vault, observer }: OpenModelsOptions): Promise<OpenModels> {
-  const settings = (): Settings => config().settings;
+export async function openModels(options: OpenModelsOptions): Promise<OpenModels> {
+  const { config, paths, proxy, vault, observer } = options;
+  const objects = createObjectAccess({ settings: config().settings, paths });
+  const local = await openLocalModels({
+    settings: () => config().settings,
+    paths,
+    // The primary's, where there is one on this machine: a model warmed up elsewhere is of no use to its callers.
+    role: 'guest',
+    objects: async () => objects.open(),
+    env: options.env,
+    onEvent: options.onLocalModel,
+  });
+  const settings = (): Settings => local.settings(config().settings);
   const demo = await startDemoUpstream({ unref: true });
   const state = openSharedState({ url: settings().state.url, queueUrl: settings().queue.url });
   const system = systemProxies(proxy);
@@ -46,6 +69,7 @@ export async function openModels({ config, proxy, vault, observer }: OpenModelsO
     vault,
     state,
     settings,
+    loader: local,
     observer,
   });
   const requestIds = createRequestIds();
@@ -55,6 +79,8 @@ export async function openModels({ config, proxy, vault, observer }: OpenModelsO
       engine.close();
       await Promise.all([...clients.values()].map(async (client) => client.close()));
       await demo.close();
+      await local.close();
+      await objects.close();
       await state.close();
     },
   };

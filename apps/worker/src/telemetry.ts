@@ -1,4 +1,5 @@
 import { type CredentialsEvent, credentialsEventLine } from '@moltbot/credentials';
+import { LOAD_STATE_LEVELS, type LocalModelEvent, localModelEventLine } from '@moltbot/local-models';
 import type { Logger, Metrics } from '@moltbot/observability';
 import type { JobEvent } from '@moltbot/queue';
 import type { RouterObserver } from '@moltbot/providers';
@@ -16,6 +17,7 @@ export interface Telemetry {
   /** `ledger` is there where the storage is open. */
   routerObserver(ledger: UsageLedger | undefined): RouterObserver;
   credentialsEvent(event: CredentialsEvent): void;
+  localModelEvent(event: LocalModelEvent): void;
   configChanged(keys: readonly string[], waiting: readonly string[]): void;
   configRefused(error: unknown): void;
 }
@@ -43,6 +45,12 @@ export function createTelemetry({ logger, metrics }: TelemetryOptions): Telemetr
     credentialsEvent: (event) => {
       const { level, message, fields } = credentialsEventLine(event);
       logger[level](message, fields);
+    },
+
+    localModelEvent: (event) => {
+      const { level, message, fields } = localModelEventLine(event);
+      logger[level](message, fields);
+      metrics.modelLoadState.set({ model: event.model }, LOAD_STATE_LEVELS[event.type]);
     },
 
     routerObserver: (ledger) => ({

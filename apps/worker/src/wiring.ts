@@ -84,9 +84,14 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     closers.push(async () => credentials.close());
     const models = await openModels({
       config,
+      paths: options.paths,
+      env: options.env,
       proxy: options.proxy,
       vault: credentials.vault,
       observer: telemetry.routerObserver(storage?.usage),
+      onLocalModel: (event) => {
+        telemetry.localModelEvent(event);
+      },
     });
     closers.push(async () => models.close());
     const queues = openQueues({

@@ -39,7 +39,12 @@ async function open(
   events = [];
   local = await openLocalModels({
     settings: () => settings,
-    paths: { configFile: join(folder, 'config.yml'), cacheDirectory: join(folder, 'cache') },
+    paths: {
+      configFile: join(folder, 'config.yml'),
+      cacheDirectory: join(folder, 'cache'),
+      runDirectory: join(folder, 'run'),
+    },
+    role: 'host',
     objects: async () => options.objects ?? Promise.reject(new Error('no store')),
     onEvent: (event) => events.push(event),
     program: options.program,

@@ -4,13 +4,14 @@ import { LOCAL_PROVIDER, MoltbotError } from '@moltbot/contracts';
 import { ModelHost } from './engine/model-host.js';
 import { untilAborted } from './engine/model-slot.js';
 import { createFileCache, type ModelObjects } from './files/file-cache.js';
-import { withLocalProvider } from './local-provider.js';
+import { type LocalAddress, withLocalProvider } from './local-provider.js';
 import type { LoadState, LocalModelEvent } from './model-state.js';
-import { type Gateway, startGateway } from './server/start-gateway.js';
+import { createAddressReader, publishAddress, withdrawAddress } from './server/shared-address.js';
+import { startGateway } from './server/start-gateway.js';
 
 /** The models that this process runs itself: `local:NAME`. */
 export interface LocalModels {
-  /** The same settings with the provider `local` in them; the same object for the same settings. */
+  /** The same settings with the provider `local` in them; the same object as long as nothing changes. */
   settings(settings: Settings): Settings;
   /** By `provider:model`; `undefined` for all that are not local models. */
   stateOf(ref: string): LoadState | undefined;
@@ -36,16 +37,33 @@ export type LoadOutcome =
 export interface LocalModelsOptions {
   /** As they are now: follows edits of the file. */
   readonly settings: () => Settings;
-  readonly paths: { readonly configFile: string; readonly cacheDirectory: string };
+  readonly paths: { readonly configFile: string; readonly cacheDirectory: string; readonly runDirectory: string };
+  /**
+   * `host`: other processes of this home may use the models that this one has loaded. `guest`: those of a host where there is
+   * one, else its own.
+   */
+  readonly role: 'host' | 'guest';
   /** Opened when the first model of it is loaded; not closed here. */
   readonly objects: () => Promise<ModelObjects>;
-  /** The whole environment of the engines' processes: nothing secret. */
-  readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
+  /** What engines need to find their libraries is handed on, nothing else. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   readonly onEvent?: ((event: LocalModelEvent) => void) | undefined;
   /** Milliseconds that only grow. */
   readonly elapsed?: (() => number) | undefined;
   readonly program?: string | undefined;
 }
+
+const HANDED_ON = [
+  'PATH',
+  'HOME',
+  'USERPROFILE',
+  'SystemRoot',
+  'TMPDIR',
+  'TEMP',
+  'TMP',
+  'LD_LIBRARY_PATH',
+  'CUDA_VISIBLE_DEVICES',
+];
 
 const READY: LoadOutcome = { outcome: 'ready' };
 /** Told to callers where nobody knows how long a load takes. */
@@ -53,17 +71,17 @@ const UNKNOWN_LOAD_MS = 5_000;
 
 /** Opens the door to local models on a loopback socket; engines start when their models are asked for. */
 export async function openLocalModels(options: LocalModelsOptions): Promise<LocalModels> {
-  const { elapsed = () => performance.now(), onEvent = () => {}, environment = {} } = options;
+  const { paths, elapsed = () => performance.now(), onEvent = () => {}, env = {} } = options;
   const host = new ModelHost({
     settings: () => options.settings().local_models,
     loadTimeoutMs: () => options.settings().model_load_timeout,
-    folder: dirname(options.paths.configFile),
+    folder: dirname(paths.configFile),
     cache: createFileCache({
-      directory: join(options.paths.cacheDirectory, 'models'),
+      directory: join(paths.cacheDirectory, 'models'),
       maxBytes: () => options.settings().local_models.cache_size,
       objects: options.objects,
     }),
-    environment,
+    environment: Object.fromEntries(HANDED_ON.map((name) => [name, env[name]])),
     onEvent,
     elapsed,
     program: options.program,
@@ -77,20 +95,41 @@ export async function openLocalModels(options: LocalModelsOptions): Promise<Loca
       return slot.chat({ ...order, maxTokens: maxTokens === Infinity ? undefined : maxTokens }, handlers, signal);
     },
   });
-  return running(host, gateway);
+  const file = join(paths.runDirectory, 'local-models.json');
+  const isHost = options.role === 'host';
+  if (isHost) await publishAddress(file, gateway);
+  const hostAddress = isHost ? () => undefined : createAddressReader(file, elapsed);
+  return running({
+    host,
+    gateway,
+    hostAddress,
+    close: async () => {
+      if (isHost) withdrawAddress(file);
+      await gateway.close();
+      await host.close();
+    },
+  });
 }
 
-function running(host: ModelHost, gateway: Gateway): LocalModels {
-  const extended = new WeakMap<Settings, Settings>();
+function running(options: {
+  readonly host: ModelHost;
+  readonly gateway: LocalAddress;
+  /** Another process that loads the models. */
+  readonly hostAddress: () => LocalAddress | undefined;
+  readonly close: () => Promise<void>;
+}): LocalModels {
+  const { host, gateway, hostAddress, close } = options;
+  const extended = new WeakMap<Settings, { readonly address: LocalAddress; readonly made: Settings }>();
   return {
     settings(settings) {
+      const address = hostAddress() ?? gateway;
       const known = extended.get(settings);
-      if (known !== undefined) return known;
-      const made = withLocalProvider(settings, gateway);
-      extended.set(settings, made);
+      if (known?.address === address) return known.made;
+      const made = withLocalProvider(settings, address);
+      extended.set(settings, { address, made });
       return made;
     },
-    isReady: (ref) => (slotOf(host, ref)?.state.state ?? 'warm') === 'warm',
+    isReady: (ref) => hostAddress() !== undefined || (slotOf(host, ref)?.state.state ?? 'warm') === 'warm',
     stateOf: (ref) => slotOf(host, ref)?.state,
     async load(ref, { withinMs, signal }) {
       const slot = slotOf(host, ref);
@@ -110,10 +149,7 @@ function running(host: ModelHost, gateway: Gateway): LocalModels {
       }
     },
     pidOf: (ref) => slotOf(host, ref)?.pid,
-    async close() {
-      await gateway.close();
-      await host.close();
-    },
+    close,
   };
 }
 

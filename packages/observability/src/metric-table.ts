@@ -234,13 +234,13 @@ export const METRICS = {
   modelLoadState: {
     name: 'moltbot_model_load_state',
     type: 'gauge',
-    help: 'Last warm-up of a model: 0 failed, 1 loading, 2 warm.',
+    help: 'Last warm-up of a model, or how far a local one is: 0 failed, 1 loading, 2 warm, 3 unloaded.',
     labels: ['model'],
   },
   modelLoad: {
     name: 'moltbot_model_load_seconds',
     type: 'histogram',
-    help: 'How long a model took to load and answer in a warm-up.',
+    help: 'How long a model took to load: to answer in a warm-up, or to be in memory (local ones).',
     labels: ['model'],
     buckets: WORK_SECONDS,
   },

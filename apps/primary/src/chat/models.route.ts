@@ -1,11 +1,12 @@
 import type { ListedModel } from '@moltbot/providers';
 import { MoltbotError } from '@moltbot/contracts';
 import type { FastifyRequest } from 'fastify';
+import type { LoadState } from '@moltbot/local-models';
 import { assertMayName, permittedModels } from '../access/permitted-plan.js';
 import type { Core } from '../core/core.js';
 
 /** One object that is a model to both vendors' clients: OpenAI reads `object` and `created`, Anthropic `type` and `created_at`. */
-export function toModelObject(listed: ListedModel, created: number) {
+export function toModelObject(listed: ListedModel, created: number, load?: LoadState) {
   return {
     id: listed.id,
     object: 'model',
@@ -14,15 +15,23 @@ export function toModelObject(listed: ListedModel, created: number) {
     created_at: new Date(created * 1_000).toISOString(),
     owned_by: listed.provider ?? 'moltbot',
     display_name: listed.id,
-    moltbot: { kind: listed.kind, members: listed.members, ready: listed.ready },
+    moltbot: { kind: listed.kind, members: listed.members, ready: listed.ready, ...toLoad(load) },
   };
+}
+
+/** Only of models that this machine runs itself. */
+function toLoad(load: LoadState | undefined) {
+  if (load === undefined) return {};
+  const { state } = load;
+  if (state === 'warm') return { state, load_ms: Math.round(load.loadMs), memory_bytes: load.rss };
+  return state === 'failed' ? { state, error: load.error.code } : { state };
 }
 
 export function createModelsHandlers(core: Core) {
   return {
     list: async ({ exchange }: FastifyRequest) => {
       const listed = permittedModels({ router: core.router, identity: exchange.identity });
-      const data = listed.map((item) => toModelObject(item, core.startedAt));
+      const data = listed.map((item) => toModelObject(item, core.startedAt, core.localModels.stateOf(item.id)));
       return {
         object: 'list',
         data,
@@ -36,7 +45,7 @@ export function createModelsHandlers(core: Core) {
       const id = (request.params as { readonly '*': string })['*'];
       assertMayName({ router: core.router, identity: request.exchange.identity, name: id });
       const listed = core.router.list().find((item) => item.id === id);
-      if (listed !== undefined) return toModelObject(listed, core.startedAt);
+      if (listed !== undefined) return toModelObject(listed, core.startedAt, core.localModels.stateOf(id));
       // A name that resolves is a model too, listed or not: `gpt-4-turbo`, or a provider's model nobody named in the file.
       const plan = core.router.plan({ model: id });
       const model = plan.models[0];

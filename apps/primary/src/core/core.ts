@@ -10,6 +10,7 @@ import {
 } from '@moltbot/config';
 import { MoltbotError, type RequestRecord } from '@moltbot/contracts';
 import { type Credentials, openHomeCredentials } from '@moltbot/credentials';
+import { type LocalModels, openLocalModels } from '@moltbot/local-models';
 import { createNetwork } from '@moltbot/network';
 import { createRequestIds, type RequestIds } from '@moltbot/observability';
 import {
@@ -67,6 +68,10 @@ export interface Core {
   /** auth.json as it is now, in its order. */
   readonly storedCredentials: () => readonly StoredCredential[];
   readonly clients: ClientPool;
+  /** Models that this process runs itself. */
+  readonly localModels: LocalModels;
+  /** Begins to load those of the default chain. */
+  warmLocalModels(): void;
   /** @throws MoltbotError `overloaded`, `shutting_down` */
   requestBegan(exchange: Exchange): void;
   requestEnded(exchange: Exchange, record: RequestRecord): void;
@@ -95,7 +100,15 @@ export interface CoreOptions {
 
 export async function buildCore(options: CoreOptions): Promise<Core> {
   const { telemetry, config } = options;
-  const settings = (): Settings => config().settings;
+  const localModels = await openLocalModels({
+    settings: () => config().settings,
+    paths: options.paths,
+    role: 'host',
+    objects: () => objects.open(),
+    env: options.env,
+    onEvent: (event) => telemetry.localModelEvent(event),
+  });
+  const settings = (): Settings => localModels.settings(config().settings);
   const storage = await openStorage({
     settings: settings(),
     paths: options.paths,
@@ -145,6 +158,7 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
     vault,
     state,
     settings,
+    loader: localModels,
     observer: limits.observe(telemetry.routerObserver(storage.usage)),
   });
   const accessControl = createAccessControl({ settings, storage, telemetry, system });
@@ -178,6 +192,13 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
     credentials,
     storedCredentials: () => config().credentials,
     clients,
+    localModels,
+    warmLocalModels() {
+      const withinMs = settings().model_load_timeout;
+      for (const { ref } of router.plan({}).models) {
+        void localModels.load(ref, { withinMs, signal: AbortSignal.timeout(withinMs) }).catch(() => undefined);
+      }
+    },
     requestBegan(exchange) {
       running.add(exchange);
       telemetry.requestBegan();
@@ -218,6 +239,7 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
       await credentials.close();
       await clients.close();
       await demo.close();
+      await localModels.close();
       await quotas.close();
       await state.close();
       await accessControl.close();

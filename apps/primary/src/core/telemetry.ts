@@ -7,6 +7,7 @@ import type {
 } from '@moltbot/auth';
 import type { MoltbotError, RequestRecord } from '@moltbot/contracts';
 import { type CredentialsEvent, credentialsEventLine } from '@moltbot/credentials';
+import { LOAD_STATE_LEVELS, type LocalModelEvent, localModelEventLine } from '@moltbot/local-models';
 import type { Logger, Metrics } from '@moltbot/observability';
 import type { RouterObserver } from '@moltbot/providers';
 import type { QuotasEvent, RedisConnectionEvent } from '@moltbot/state';
@@ -64,6 +65,7 @@ export interface Telemetry {
   /** Shows now and then what the store knows of credentials, whoever refreshed them. @returns ends it */
   followCredentials(status: () => Promise<readonly CredentialStatus[]>): () => void;
   modelListFailed(provider: string, error: unknown): void;
+  localModelEvent(event: LocalModelEvent): void;
   configChanged(keys: readonly string[]): void;
   configRefused(error: unknown): void;
 }
@@ -190,6 +192,13 @@ export function createTelemetry(options: { readonly logger: Logger; readonly met
     },
 
     modelListFailed: (provider, error) => logger.debug('no list of models', { provider, error: errorText(error) }),
+
+    localModelEvent(event) {
+      const { level, message, fields } = localModelEventLine(event);
+      logger[level](message, fields);
+      metrics.modelLoadState.set({ model: event.model }, LOAD_STATE_LEVELS[event.type]);
+      if (event.type === 'warm') metrics.modelLoad.observe({ model: event.model }, event.loadMs / 1_000);
+    },
 
     configChanged(keys) {
       metrics.configReloads.inc({ result: 'applied' });

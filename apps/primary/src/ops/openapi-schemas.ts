@@ -142,6 +142,13 @@ export const SCHEMAS = {
           kind: { enum: ['chain', 'model'] },
           members: { type: 'array', items: text },
           ready: { type: 'boolean' },
+          state: {
+            enum: ['cold', 'loading', 'warm', 'failed'],
+            description: 'Of models that this machine runs itself.',
+          },
+          load_ms: { type: 'integer', description: 'How long the last load took.' },
+          memory_bytes: { type: 'integer' },
+          error: { type: 'string', description: 'Code of why it could not be loaded.' },
         },
       },
     },

@@ -178,7 +178,8 @@ describe('a request through any chain of any failures', () => {
           expect(new Set(calls.map(({ model }) => model)).size).toBe(chain.models.length);
           const primary = calls.findLast(({ model }) => model === 0)?.outcome as FailureKind;
           const { code } = FAILURE_TABLE[primary];
-          expect(error.code).toBe(code === 'model_not_found' ? 'upstream_error' : code);
+          const unpaid = chain.models[0]?.credentials === 0 && primary === 'credential-rejected';
+          expect(error.code).toBe(unpaid ? 'credential_missing' : code === 'model_not_found' ? 'upstream_error' : code);
         }
         // The chain is gone through in order.
         const order = calls.map(({ model }) => model);
