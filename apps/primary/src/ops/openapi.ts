@@ -1,6 +1,7 @@
 import { ADMIN_OPERATIONS } from './openapi-admin.js';
 import { CREDENTIAL_OPERATIONS } from './openapi-credentials.js';
 import { FILE_OPERATIONS } from './openapi-files.js';
+import { JOB_OPERATIONS } from './openapi-jobs.js';
 import type { Operation } from './openapi-operation.js';
 import { SCHEMAS, type SchemaName } from './openapi-schemas.js';
 
@@ -78,6 +79,7 @@ const OPERATIONS: readonly Operation[] = [
     answer: 'Health',
     error: 'Health',
   },
+  ...JOB_OPERATIONS,
   ...FILE_OPERATIONS,
   ...ADMIN_OPERATIONS,
   ...CREDENTIAL_OPERATIONS,
