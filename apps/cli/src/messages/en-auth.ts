@@ -51,11 +51,12 @@ export const englishAuth = (command: string) => ({
     unreachable: (host: string) => `${host} can’t be reached.`,
     timeout: (host: string) => `${host} did not answer in time.`,
     unavailable: (host: string) => `${host} is not available at the moment.`,
-    'bad-answer': (host: string) => `What ${host} answered is no OAuth answer: a proxy may be in the way.`,
+    'bad-answer': (host: string) =>
+      `${host} gave no OAuth answer: the address in \`oauth\` is not its own, or a proxy is in the way.`,
     'rejected-callback': (code: string) => `The sign-in was not finished: ${code}.`,
     misconfigured: (what: string) => `The sign-in is not configured completely: ${what}`,
   },
-  authTokenHost: 'the token host',
+  authTokenHost: 'The token host',
   authDeclined: 'You, or an administrator at the provider, declined.',
   authCodeExpired: 'Nobody entered the code in time.',
   authCallbackPort: (uri: string) => `The port of ${uri} is taken: paste the address that the browser ends at instead.`,
@@ -64,7 +65,7 @@ export const englishAuth = (command: string) => ({
   authWasSignedOut: (name: string) => `${name} was not signed in.`,
   authRevoked: 'The provider has revoked them too.',
   authNoRevocation: 'The provider has no way to revoke them: they end by themselves.',
-  authRevokeFailed: (why: string) => `The provider was not told (${why}): they end there by themselves.`,
+  authRevokeFailed: (why: string) => `The provider was not told; they end there by themselves. ${why}`,
   authRemoved: (name: string, file: string) => `${name} is removed from ${file}.`,
 
   authNone: `auth.json has no entry. Make one: ${command} auth login NAME --client-id ID, or with --key.`,

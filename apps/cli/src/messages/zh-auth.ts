@@ -51,7 +51,7 @@ export const chineseAuth = (command: string): ReturnType<typeof englishAuth> => 
     unreachable: (host) => `无法连接 ${host}。`,
     timeout: (host) => `${host} 没有及时应答。`,
     unavailable: (host) => `${host} 目前不可用。`,
-    'bad-answer': (host) => `${host} 的应答不是 OAuth 应答：中间可能有代理。`,
+    'bad-answer': (host) => `${host} 的应答不是 OAuth 应答：\`oauth\` 中的地址有误，或中间有代理。`,
     'rejected-callback': (code) => `登录没有完成：${code}。`,
     misconfigured: (what) => `登录配置不完整：${what}`,
   },
@@ -64,7 +64,7 @@ export const chineseAuth = (command: string): ReturnType<typeof englishAuth> => 
   authWasSignedOut: (name) => `${name} 没有登录。`,
   authRevoked: '提供方也已撤销这些令牌。',
   authNoRevocation: '提供方没有撤销令牌的途径：它们会自行失效。',
-  authRevokeFailed: (why) => `没有通知到提供方（${why}）：令牌会在那里自行失效。`,
+  authRevokeFailed: (why) => `没有通知到提供方：令牌会在那里自行失效。${why}`,
   authRemoved: (name, file) => `${name} 已从 ${file} 中删除。`,
 
   authNone: `auth.json 中没有条目。请创建：${command} auth login NAME --client-id ID，或使用 --key。`,

@@ -120,7 +120,7 @@ export const englishErrors: Readonly<Record<ErrorCode, { readonly why: string; r
   },
   credential_rejected: {
     why: 'The provider answered 401 or 403: the key was mistyped, revoked, or belongs to another project; or a token of OAuth was refused even after it was refreshed.',
-    more: 'The credential is left out until auth.json changes or it is reset.',
+    more: 'The credential is left out for five minutes, doubling to five hours; it is used again at once when it is replaced in auth.json, signed in to or reset.',
   },
   credential_expired: {
     why: 'The refresh token is no longer taken: it expired unused, was revoked, or was used twice after an answer got lost.',

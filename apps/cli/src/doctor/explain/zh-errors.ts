@@ -152,7 +152,7 @@ export const chineseErrors: Readonly<
   credential_rejected: {
     what: '提供方拒绝了凭据',
     why: '提供方返回 401 或 403：密钥输入有误、已吊销或属于其他项目；或 OAuth 令牌刷新后仍被拒绝。',
-    more: '在 auth.json 修改或重置之前，不再使用该凭据。',
+    more: '该凭据停用五分钟，逐次加倍至五小时；在 auth.json 中更换、重新登录或重置后立即恢复使用。',
   },
   credential_expired: {
     what: '在提供方处的登录已结束',

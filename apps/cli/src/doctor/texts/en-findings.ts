@@ -11,7 +11,7 @@ export const englishFindings: FindingTexts = {
     action: 'Give this user the folder, or name another with MOLTBOT_HOME.',
   }),
   'auth-file-mode': ({ path, mode }) => ({
-    message: `${path} has mode ${mode}: other users of this machine can read its keys.`,
+    message: `${path} has mode ${mode}: other users of this machine can get at its keys.`,
     action: 'Take the file away from everybody but its owner.',
   }),
   'secret-key-mode': ({ path, mode }) => ({

@@ -34,7 +34,7 @@ function budgetMessage(refusal: Refusal, period: string, limit: bigint | undefin
   const left = moneyText(refusal.standing.budgetRemainingMicros ?? 0n);
   const needs = `this request may cost up to ${moneyText(worstCase)}`;
   if (refusal.retryAfterMs === undefined) {
-    return `Of ${budget} not even all is enough: ${needs}. Ask for fewer output tokens.`;
+    return `All of ${budget} is not enough: ${needs}. Ask for fewer output tokens.`;
   }
   if (refusal.held) return `Of ${budget} ${left} is not set aside for requests still under way, and ${needs}.`;
   return `Of ${budget} ${left} is left, and ${needs}.`;

@@ -65,7 +65,8 @@ const ENGLISH = {
     unreachable: 'The provider’s token host could not be reached from this server.',
     timeout: 'The provider’s token host did not answer in time.',
     unavailable: 'The provider’s token host is not available at the moment.',
-    'bad-answer': 'What the token host answered is no OAuth answer: a proxy may be in the way.',
+    'bad-answer':
+      'The token host gave no OAuth answer: the address in config.yml is not its own, or a proxy is in the way.',
     misconfigured: 'The sign-in is not configured completely.',
     'other-origin': (origin: string) =>
       `The provider sends the browser back to ${origin}, but you are elsewhere. Cookies don’t go with you.`,
@@ -161,7 +162,7 @@ const CHINESE: PageTexts = {
     unreachable: '本服务器无法连接提供方的令牌主机。',
     timeout: '提供方的令牌主机没有及时应答。',
     unavailable: '提供方的令牌主机目前不可用。',
-    'bad-answer': '令牌主机的应答不是 OAuth 应答：中间可能有代理。',
+    'bad-answer': '令牌主机的应答不是 OAuth 应答：config.yml 中的地址有误，或中间有代理。',
     misconfigured: '登录配置不完整。',
     'other-origin': (origin) => `提供方会把浏览器送回 ${origin}，但您在别处，Cookie 不会随行。`,
     'no-redirect': (provider, uri) =>
