@@ -323,6 +323,31 @@ describe('the issuer’s keys', () => {
     expect(issuer.requests).toHaveLength(2);
   });
 
+  it('that are invented keep nobody out while the issuer takes its time', async () => {
+    const { state, verifier } = setUp();
+    await verifier.prepare();
+    state.elapsed += 31_000;
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<void>();
+    issuer.behaviour = (_request, response) => {
+      asked.resolve();
+      void answer.promise.then(() => response.writeHead(503).end());
+      return true;
+    };
+    const invented = Array.from({ length: 1_200 }, (_, index) =>
+      refusalOf(() =>
+        verifier.verify(handMade({ alg: 'RS256', kid: `invented-${index}` }, goodClaims(), () => 'AAAA')),
+      ),
+    );
+    await asked.promise;
+    // Those that don't wait have their answer by then.
+    await Promise.race(invented);
+    const good = await issuer.sign({ claims: { sub: 'person-2' } });
+    expect(await verifier.verify(good)).toMatchObject({ scopes: ['chat'] });
+    answer.resolve();
+    await Promise.all(invented);
+  });
+
   it('that are withdrawn end what was verified with them', async () => {
     const { verifier, state, events } = setUp();
     const token = await issuer.sign();

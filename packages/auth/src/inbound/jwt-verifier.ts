@@ -68,6 +68,8 @@ export function createJwtVerifier(options: JwtVerifierOptions): JwtVerifier {
   const verified = new BoundedMap<string, Verified>({ maxEntries });
   const refused = new BoundedMap<string, { readonly until: number; readonly reason: string }>({ maxEntries });
   const pending = new Map<string, Promise<Identity>>();
+  /** Tokens whose key the issuer is asked for. */
+  let waiting = 0;
   const keys = new IssuerKeys({
     settings,
     fetch: options.fetch,
@@ -123,8 +125,13 @@ export function createJwtVerifier(options: JwtVerifierOptions): JwtVerifier {
     const known = keys.current();
     const set = known ?? (await fetched());
     const outcome = await verifyWith(token, set);
-    // Only the issuer knows whether it has got a new key; it is asked at most once per cooldown.
-    if (outcome !== 'unknown key' || known === undefined || !(await keys.fetchAgain())) return { outcome, set };
+    // Only the issuer knows whether it has got a new key; it is asked at most once per cooldown. While it takes its time,
+    // invented keys must not take all places.
+    if (outcome !== 'unknown key' || known === undefined || waiting >= maxPending / 2) return { outcome, set };
+    waiting += 1;
+    const isAsked = await keys.fetchAgain();
+    waiting -= 1;
+    if (!isAsked) return { outcome, set };
     const newer = keys.current() ?? set;
     return { outcome: await verifyWith(token, newer), set: newer };
   }
