@@ -4,7 +4,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { MessageScanner, renderTemplate, resolveTemplate, TemplateMiner } from '../packages/log-analysis/dist/index.js';
+import {
+  MaskedMessage,
+  renderTemplate,
+  resolveTemplate,
+  scanMessage,
+  TemplateMiner,
+} from '../packages/log-analysis/dist/index.js';
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -18,12 +24,12 @@ if (folder === undefined) {
 
 /** @returns the template of each line, after all merges */
 export function mine(lines) {
-  const scanner = new MessageScanner();
+  const message = new MaskedMessage();
   const miner = new TemplateMiner();
   const found = lines.map((line) => {
     const bytes = Buffer.from(line);
-    scanner.scan(bytes, 0, bytes.length);
-    return miner.add(scanner);
+    scanMessage(bytes, 0, bytes.length, message);
+    return miner.add(message);
   });
   return found.map((template) => renderTemplate(resolveTemplate(template)));
 }

@@ -26,4 +26,12 @@ export { toHtml } from './report/to-html.js';
 export { checkCitations, type SummaryPrompt, toSummaryPrompt } from './report/to-summary-prompt.js';
 export { toTemplatesJsonl } from './report/to-templates-jsonl.js';
 export { toText } from './report/to-text.js';
-export { MessageScanner } from './scanner/message-scanner.js';
+export { MaskedMessage } from './scanner/masked-message.js';
+export { scanMessage } from './scanner/scan-message.js';
+export { runLogAnalysisInThread } from './run/run-in-thread.js';
+export {
+  type LogAnalysisProgress,
+  type LogAnalysisTask,
+  type LogInput,
+  runLogAnalysis,
+} from './run/run-log-analysis.js';

@@ -14,9 +14,12 @@ export type LogInputErrorCode = keyof typeof LOG_INPUT_ERRORS;
 export class LogInputError extends Error {
   override readonly name = 'LogInputError';
   readonly code: LogInputErrorCode;
+  /** What the message says beyond its code. */
+  readonly detail: string;
 
   constructor(code: LogInputErrorCode, detail = '', options: { readonly cause?: unknown } = {}) {
     super(detail === '' ? LOG_INPUT_ERRORS[code] : `${LOG_INPUT_ERRORS[code]} ${detail}`, options);
     this.code = code;
+    this.detail = detail;
   }
 }

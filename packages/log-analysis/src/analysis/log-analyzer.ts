@@ -1,9 +1,12 @@
+import { readDuration } from '../formats/field-values.js';
 import { Continuations } from '../formats/continuation.js';
 import { createLineParsers, DETECTION_LINES, detectFormat, type LineParsers } from '../formats/line-parser.js';
 import { type LogFormat, type LogRecord, newLogRecord, resetRecord } from '../formats/log-record.js';
 import { TemplateMiner, type MinerLimits } from '../miner/template-miner.js';
 import type { Template } from '../miner/template.js';
-import { MessageScanner } from '../scanner/message-scanner.js';
+import { MaskedMessage } from '../scanner/masked-message.js';
+import { scanMessage } from '../scanner/scan-message.js';
+import { TYPE } from '../scanner/variable-types.js';
 import { QuantileSketch } from './quantile-sketch.js';
 import { Sequences } from './sequences.js';
 import {
@@ -71,6 +74,19 @@ const MAX_LOGGERS = 200;
 const DETECTION_BYTES = 1_048_576;
 const EMPTY = new Uint8Array(0);
 
+/** A message with one duration in it tells how long something took. */
+function durationIn(message: MaskedMessage, bytes: Uint8Array): number {
+  let found = -1;
+  for (let index = 0; index < message.variables; index += 1) {
+    if (message.types[index] !== TYPE.duration) continue;
+    if (found >= 0) return Number.NaN;
+    found = index;
+  }
+  return found < 0
+    ? Number.NaN
+    : readDuration(bytes, message.starts[found] as number, message.ends[found] as number, 1);
+}
+
 /** Lines in, statistics by template out; one pass, bounded memory. Feed it with `startSource`, `line` …, `endSource`. */
 export class LogAnalyzer {
   readonly counts: AnalysisCounts = {
@@ -103,7 +119,7 @@ export class LogAnalyzer {
 
   readonly #options: LogAnalyzerOptions;
   readonly #parsers: LineParsers;
-  readonly #scanner = new MessageScanner();
+  readonly #message = new MaskedMessage();
   readonly #record: LogRecord = newLogRecord();
   readonly #continuations = new Continuations();
   #format: LogFormat | undefined;
@@ -221,17 +237,17 @@ export class LogAnalyzer {
       record.messageStart = start;
       record.messageEnd = end;
     }
-    const scanner = this.#scanner;
-    scanner.scan(record.messageBytes, record.messageStart, record.messageEnd);
-    if (scanner.cut) counts.cutMessages += 1;
+    const message = this.#message;
+    scanMessage(record.messageBytes, record.messageStart, record.messageEnd, message);
+    if (message.cut) counts.cutMessages += 1;
     if (this.#lastOutside && this.#role === 'current') {
       // Still mined, so that its continuations and its template are known; not counted.
       counts.outsideWindow += 1;
-      this.#lastTemplate = this.miner.add(scanner);
+      this.#lastTemplate = this.miner.add(message);
       this.#note(undefined);
       return;
     }
-    const template = this.miner.add(scanner);
+    const template = this.miner.add(message);
     this.#lastTemplate = template;
     const stats = statsOf(template);
     const { baselineWindow } = this.#options;
@@ -247,6 +263,7 @@ export class LogAnalyzer {
     }
     this.#note(template);
     counts.records += 1;
+    if (Number.isNaN(record.durationMs)) record.durationMs = durationIn(message, record.messageBytes);
     this.#count(stats, record);
     if (stats.samples.length < MAX_SAMPLES && (stats.count === 1 || stats.count === 10 || stats.count === 100)) {
       addSample(stats, record.messageBytes, record.messageStart, record.messageEnd);
@@ -254,7 +271,7 @@ export class LogAnalyzer {
     if (timed) this.#time(stats, timestampMs, record.level);
     else counts.withoutTime += 1;
     if (template.variables.length > 0) {
-      addValues(stats, template, scanner, this.miner.map, record.messageBytes, this.budget);
+      addValues(stats, template, message, this.miner.map, record.messageBytes, this.budget);
     }
     if (record.id !== '') this.sequences.add(record.id, template, timestampMs, record.level);
     if (record.route !== '') this.#route(record);

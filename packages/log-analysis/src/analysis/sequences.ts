@@ -1,9 +1,9 @@
 import { resolveTemplate, type Template } from '../miner/template.js';
 
 /** Ids that are followed at a time, per generation. */
-const MAX_IDS = 10_000;
+const MAX_IDS = 6_000;
 const MAX_TRANSITIONS = 20_000;
-const TRACE_LENGTH = 24;
+const TRACE_LENGTH = 16;
 const MAX_TRACES = 200;
 
 interface Followed {

@@ -1,11 +1,11 @@
 import { mapVariables, type Template, type VariableMap } from '../miner/template.js';
-import type { MessageScanner } from '../scanner/message-scanner.js';
+import type { MaskedMessage } from '../scanner/masked-message.js';
 import { QuantileSketch } from './quantile-sketch.js';
 import type { Series, Timelines } from './timelines.js';
 import { TopValues } from './top-values.js';
 
 export const MAX_SAMPLES = 3;
-const MAX_SAMPLE_BYTES = 1_024;
+const MAX_SAMPLE_BYTES = 600;
 /** Variables of a template whose values are counted. */
 const MAX_COUNTED_VARIABLES = 8;
 /** After so many lines every 16th is looked at, and counts for 16. */
@@ -71,7 +71,7 @@ export function addSample(stats: TemplateStats, bytes: Uint8Array, start: number
 export function addValues(
   stats: TemplateStats,
   template: Template,
-  scanner: MessageScanner,
+  message: MaskedMessage,
   map: VariableMap | undefined,
   bytes: Uint8Array,
   budget: StatsBudget,
@@ -94,7 +94,7 @@ export function addValues(
       stats.values[index] = top;
     }
     const source = map === undefined ? index : (map.sources[index] as number);
-    if (source >= 0) top.add(bytes, scanner.starts[source] as number, scanner.ends[source] as number, weight);
+    if (source >= 0) top.add(bytes, message.starts[source] as number, message.ends[source] as number, weight);
     else top.addText(map?.words[index] ?? '', weight);
   }
 }

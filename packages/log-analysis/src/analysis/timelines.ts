@@ -61,7 +61,7 @@ export class Timelines {
     let width = this.#width;
     while (Math.floor(high / width) - Math.floor(low / width) >= BUCKETS) width *= 2;
     this.#rescale(Math.floor(low / width) * width, width);
-    index = Math.floor((minute - (this.#base as number)) / this.#width);
+    index = Math.floor((minute - this.#base) / this.#width);
     if (index > this.#last) this.#last = index;
     return index;
   }

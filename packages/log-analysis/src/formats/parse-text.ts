@@ -153,7 +153,7 @@ function isPlainNumber(bytes: Uint8Array, start: number, end: number): boolean {
 
 /** Letters, digits and `. _ $ / - @ #`, with a letter first. */
 function isLoggerName(bytes: Uint8Array, start: number, end: number): boolean {
-  const first = ((bytes[start] ?? 0) | 0x20) as number;
+  const first = (bytes[start] ?? 0) | 0x20;
   if (end - start < 2 || first < 0x61 || first > 0x7a) return false;
   for (let at = start; at < end; at += 1) {
     const byte = bytes[at] as number;

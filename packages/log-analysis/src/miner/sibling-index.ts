@@ -1,66 +1,69 @@
 import type { Template } from './template.js';
 
-/** Templates that are alike but for the word at one position. */
-export interface Siblings {
-  /** One for each distinct word. */
-  readonly templates: Template[];
-  /** The words’ hashes. */
-  readonly words: number[];
-}
+const WAYS = 4;
 
 /**
- * For each message with one word left out, which templates have that rest. Bounded by two generations: what was not asked
- * for while `limit` other rests came is forgotten.
+ * For each message with one word left out, which templates have that rest: a cache of fixed size, so that it costs the same
+ * memory whatever comes. Rests with one template only are the first to be forgotten.
  */
 export class SiblingIndex {
-  #young = new Map<number, Siblings>();
-  #old = new Map<number, Siblings>();
-  readonly #limit: number;
+  readonly #keys: Float64Array;
+  readonly #values: (Template | Template[] | undefined)[];
+  readonly #mask: number;
+  #turn = 0;
   forgotten = 0;
 
-  constructor(limit: number) {
-    this.#limit = limit;
+  /** @param size number of rests; rounded up to a power of two */
+  constructor(size: number) {
+    let capacity = 1_024;
+    while (capacity < size) capacity *= 2;
+    this.#keys = new Float64Array(capacity);
+    this.#values = Array.from({ length: capacity }, () => undefined);
+    this.#mask = capacity / WAYS - 1;
   }
 
-  get(rest: number): Siblings | undefined {
-    const found = this.#young.get(rest);
-    if (found !== undefined) return found;
-    const older = this.#old.get(rest);
-    if (older !== undefined) {
-      this.#old.delete(rest);
-      this.#set(rest, older);
+  /** @param rest a whole number of 52 bits @returns how many templates have this rest, this one with them */
+  add(rest: number, template: Template): number {
+    const slot = this.#slotOf(rest);
+    const value = this.#keys[slot] === rest ? this.#values[slot] : undefined;
+    if (value === undefined) {
+      if (this.#values[slot] !== undefined) this.forgotten += 1;
+      this.#keys[slot] = rest;
+      this.#values[slot] = template;
+      return 1;
     }
-    return older;
+    if (value === template) return 1;
+    if (!Array.isArray(value)) {
+      this.#values[slot] = [value, template];
+      return 2;
+    }
+    if (!value.includes(template) && value.length < MAX_SIBLINGS) value.push(template);
+    return value.length;
   }
 
-  /** @returns the siblings, this one with them */
-  add(rest: number, word: number, template: Template): Siblings {
-    const found = this.get(rest);
-    if (found === undefined) {
-      const made = { templates: [template], words: [word] };
-      this.#set(rest, made);
-      return made;
-    }
-    if (!found.words.includes(word) && found.words.length < MAX_SIBLINGS) {
-      found.words.push(word);
-      found.templates.push(template);
-    }
-    return found;
+  get(rest: number): readonly Template[] {
+    const slot = this.#slotOf(rest);
+    const value = this.#keys[slot] === rest ? this.#values[slot] : undefined;
+    if (value === undefined) return [];
+    return Array.isArray(value) ? value : [value];
   }
 
-  delete(rest: number): void {
-    this.#young.delete(rest);
-    this.#old.delete(rest);
-  }
-
-  #set(rest: number, siblings: Siblings): void {
-    if (this.#young.size >= this.#limit) {
-      this.forgotten += this.#old.size;
-      this.#old = this.#young;
-      this.#young = new Map();
+  /** Where the rest is, or where it goes. */
+  #slotOf(rest: number): number {
+    const first = ((rest % 0x7fff_ffff) & this.#mask) * WAYS;
+    let victim = -1;
+    for (let slot = first; slot < first + WAYS; slot += 1) {
+      if (this.#keys[slot] === rest) return slot;
+      if (victim === -1 && this.#values[slot] === undefined) victim = slot;
     }
-    this.#young.set(rest, siblings);
+    if (victim !== -1) return victim;
+    this.#turn = (this.#turn + 1) % WAYS;
+    for (let way = 0; way < WAYS; way += 1) {
+      const slot = first + ((this.#turn + way) % WAYS);
+      if (!Array.isArray(this.#values[slot])) return slot;
+    }
+    return first + this.#turn;
   }
 }
 
-export const MAX_SIBLINGS = 24;
+const MAX_SIBLINGS = 24;

@@ -1,4 +1,4 @@
-import type { MessageScanner } from '../scanner/message-scanner.js';
+import type { MaskedMessage } from '../scanner/masked-message.js';
 import { SHAPE } from '../scanner/shapes.js';
 import { TYPE, VARIABLE_BYTE } from '../scanner/variable-types.js';
 import { hashMasked, type KeyEntry, KeyTable } from './key-table.js';
@@ -20,11 +20,11 @@ export interface MinerLimits {
   /** Exact masked messages that are remembered. */
   readonly maxKeys: number;
   readonly maxTemplates: number;
-  /** Rests with one word left out, per generation. */
+  /** Rests with one word left out. */
   readonly maxRests: number;
 }
 
-export const DEFAULT_MINER_LIMITS: MinerLimits = { maxKeys: 50_000, maxTemplates: 10_000, maxRests: 60_000 };
+export const DEFAULT_MINER_LIMITS: MinerLimits = { maxKeys: 50_000, maxTemplates: 10_000, maxRests: 131_072 };
 
 /** Templates of one structure that the fallback looks through. */
 const MAX_CANDIDATES = 96;
@@ -100,9 +100,9 @@ export class TemplateMiner {
   }
 
   /** The template of the message that the scanner has just read. */
-  add(scanner: MessageScanner): Template {
-    let entry = this.#keys.find(scanner.out, scanner.length, scanner.hashLow, scanner.hashHigh);
-    if (entry === undefined) entry = this.#newKey(scanner);
+  add(message: MaskedMessage): Template {
+    let entry = this.#keys.find(message.out, message.length, message.hashLow, message.hashHigh);
+    if (entry === undefined) entry = this.#newKey(message);
     entry.touched = true;
     let { template } = entry;
     if (template.parent !== template) {
@@ -123,22 +123,22 @@ export class TemplateMiner {
       const variable = variables[index] as Template['variables'][number];
       const source = map === undefined ? index : (map.sources[index] as number);
       if (source < 0) continue;
-      if (variable.shape !== scanner.shapes[source]) variable.shape = SHAPE.plain;
-      if (variable.type !== scanner.types[source]) variable.type = TYPE.word;
+      if (variable.shape !== message.shapes[source]) variable.shape = SHAPE.plain;
+      if (variable.type !== message.types[source]) variable.type = TYPE.word;
       if (variable.prefix !== '') variable.prefix = '';
     }
     return template;
   }
 
-  #newKey(scanner: MessageScanner): KeyEntry {
+  #newKey(message: MaskedMessage): KeyEntry {
     if (this.#keys.size >= this.#limits.maxKeys) this.#evictKeys();
     if (this.templates.size >= this.#limits.maxTemplates) this.#evictTemplates();
-    const bytes = scanner.out.slice(0, scanner.length);
+    const bytes = message.out.slice(0, message.length);
     const words = this.#words;
     readMaskedWords(bytes, bytes.length, words);
     const known = words.tooMany ? undefined : this.#findMerged(bytes, words);
-    const template = known ?? this.#newTemplate(scanner, bytes);
-    const entry = newEntry(bytes, scanner.hashLow, scanner.hashHigh, template);
+    const template = known ?? this.#newTemplate(message, bytes);
+    const entry = newEntry(bytes, message.hashLow, message.hashHigh, template);
     this.#keys.insert(entry);
     if (known !== undefined) this.#shortenPrefixes(known, bytes);
     else if (!words.tooMany) {
@@ -149,15 +149,15 @@ export class TemplateMiner {
     return entry;
   }
 
-  #newTemplate(scanner: MessageScanner, key: Uint8Array): Template {
-    const variables = Array.from({ length: scanner.variables }, (_, index) => ({
-      type: scanner.types[index] as number,
-      shape: scanner.shapes[index] as number,
+  #newTemplate(message: MaskedMessage, key: Uint8Array): Template {
+    const variables = Array.from({ length: message.variables }, (_, index) => ({
+      type: message.types[index] as number,
+      shape: message.shapes[index] as number,
       prefix: '',
     }));
     const template = newTemplate({
       serial: ++this.#serial,
-      id: this.#newId(scanner.hashLow, scanner.hashHigh),
+      id: this.#newId(message.hashLow, message.hashHigh),
       key,
       variables,
       lastSeen: ++this.#clock,
@@ -170,7 +170,7 @@ export class TemplateMiner {
   #newId(low: number, high: number): string {
     let salt = 0;
     for (;;) {
-      const value = (high ^ salt) % 0x10000;
+      const value = ((high ^ salt) >>> 0) % 0x10000;
       const id = `${value.toString(16).padStart(4, '0')}${low.toString(16).padStart(8, '0')}`;
       if (!this.#ids.has(id)) {
         this.#ids.add(id);
@@ -228,9 +228,8 @@ export class TemplateMiner {
       const needed = neededWords(template.key, words, position);
       if (needed === Number.POSITIVE_INFINITY) continue;
       const rest = restOf(words, position);
-      const { templates } = this.#siblings.add(rest, wordHash(words, position), template);
-      if (templates.length < needed) continue;
-      const members = [...new Set(templates.map((each) => resolveTemplate(each)))].filter((each) =>
+      if (this.#siblings.add(rest, template) < needed) continue;
+      const members = [...new Set(this.#siblings.get(rest).map(resolveTemplate))].filter((each) =>
         this.#differsOnlyAt(template, each, [position]),
       );
       if (members.length >= needed && (best === undefined || members.length > best.members.length)) {
@@ -245,17 +244,18 @@ export class TemplateMiner {
     if (words.count < 5) return undefined;
     const most = words.count >= 10 ? 3 : 2;
     const groups = new Map<string, { positions: number[]; members: Template[] }>();
-    const others = this.#others;
     for (const each of this.#structures.get(words.structure) ?? []) {
       const candidate = resolveTemplate(each);
       if (candidate === template || candidate.evicted) continue;
-      readMaskedWords(candidate.key, candidate.key.length, others);
-      if (others.structure !== words.structure) continue;
+      const theirs = this.#hashesOf(candidate);
+      if (theirs.length !== words.count) continue;
+      let differences = 0;
+      for (let at = 0; at < words.count && differences <= most; at += 1)
+        if (theirs[at] !== words.low[at]) differences += 1;
+      if (differences < 2 || differences > most) continue;
       const positions: number[] = [];
-      for (let at = 0; at < words.count && positions.length <= most; at += 1) {
-        if (others.low[at] !== words.low[at] || others.high[at] !== words.high[at]) positions.push(at);
-      }
-      if (positions.length < 2 || positions.length > most) continue;
+      for (let at = 0; at < words.count; at += 1) if (theirs[at] !== words.low[at]) positions.push(at);
+      if (!this.#differsOnlyAt(template, candidate, positions)) continue;
       const name = positions.join(',');
       const group = groups.get(name) ?? { positions, members: [template] };
       if (!group.members.includes(candidate)) group.members.push(candidate);
@@ -267,6 +267,15 @@ export class TemplateMiner {
       if (group.members.length >= needed && steady >= 3 && steady >= words.count * 0.6) return group;
     }
     return undefined;
+  }
+
+  #hashesOf(template: Template): Uint32Array {
+    if (template.words === undefined || template.wordsVersion !== template.version) {
+      readMaskedWords(template.key, template.key.length, this.#others);
+      template.words = this.#others.low.slice(0, this.#others.count);
+      template.wordsVersion = template.version;
+    }
+    return template.words;
   }
 
   #differsOnlyAt(template: Template, other: Template, positions: readonly number[]): boolean {
@@ -433,9 +442,6 @@ function sharedPrefix(templates: readonly Template[], position: number): string 
   }
   return prefix ?? '';
 }
-
-const wordHash = (words: MaskedWords, position: number): number =>
-  (words.high[position] as number) * 2 ** 20 + ((words.low[position] as number) & 0xfffff);
 
 /** The hash of the message without the word at `position`. */
 function restOf(words: MaskedWords, position: number): number {

@@ -30,6 +30,9 @@ export interface Template {
   /** Order of the last line, for eviction. */
   lastSeen: number;
   evicted: boolean;
+  /** Hashes of the words of `key` at `wordsVersion`, for quick comparisons. */
+  words: Uint32Array | undefined;
+  wordsVersion: number;
   /** Whatever the user of the miner keeps with it. */
   attachment: object | undefined;
 }
@@ -42,6 +45,8 @@ export function newTemplate(made: Pick<Template, 'serial' | 'id' | 'key' | 'vari
     version: 1,
     count: 0,
     evicted: false,
+    words: undefined,
+    wordsVersion: 0,
   } as unknown as Template;
   template.parent = template;
   return template;

@@ -1,0 +1,117 @@
+import { closeSync, createReadStream, openSync, writeSync } from 'node:fs';
+import { analyzeSource, type SourceReport } from '../analysis/analyze-source.js';
+import { LogAnalyzer, type LogAnalyzerOptions, type SourceRole } from '../analysis/log-analyzer.js';
+import { TemplateSpill } from '../analysis/template-spill.js';
+import type { InputLimits } from '../lines/open-input.js';
+import { LogInputError } from '../log-input-error.js';
+import { buildReport } from '../report/build-report.js';
+import type { LogReport } from '../report/report.js';
+import { toTemplatesJsonl } from '../report/to-templates-jsonl.js';
+
+export interface LogInput {
+  /** Shown in the report. */
+  readonly name: string;
+  readonly role: SourceRole;
+  /** A file's path, or the process's standard input. */
+  readonly from: { readonly path: string } | 'stdin';
+}
+
+/** What to analyse and how; plain data, so that it can go to a thread. */
+export interface LogAnalysisTask extends Omit<LogAnalyzerOptions, 'now' | 'spill'> {
+  readonly inputs: readonly LogInput[];
+  readonly top?: number;
+  readonly inputLimits?: InputLimits;
+  /** Where the template of each line is written, as JSON lines. */
+  readonly templatesJsonl?: string;
+}
+
+export interface LogAnalysisProgress {
+  readonly name: string;
+  /** Of this input. */
+  readonly bytesIn: number;
+  /** Of all inputs so far. */
+  readonly lines: number;
+}
+
+/**
+ * One whole analysis: baselines first, then the logs. Stops early when `signal` says so, and reports what it has. Throws
+ * LogInputError with the name of the input.
+ */
+export async function runLogAnalysis(options: {
+  readonly task: LogAnalysisTask;
+  readonly now: () => number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: LogAnalysisProgress) => void;
+}): Promise<LogReport> {
+  const { task, now, signal } = options;
+  const { inputs, top, inputLimits: _, templatesJsonl, ...settings } = task;
+  // Opened first: a place that can't be written is found before the work is done.
+  const out = templatesJsonl === undefined ? undefined : openSync(templatesJsonl, 'w');
+  let spill: TemplateSpill | undefined;
+  try {
+    spill = out === undefined ? undefined : new TemplateSpill();
+    const analyzer = new LogAnalyzer({ ...settings, now, ...(spill === undefined ? {} : { spill }) });
+    const sources: SourceReport[] = [];
+    let lines = 0;
+    for (const role of ['baseline', 'current'] as const) {
+      for (const input of inputs.filter((each) => each.role === role)) {
+        if (signal?.aborted === true) break;
+        const report = await analyzeInput(input, analyzer, lines, options);
+        lines += report.lines;
+        sources.push(report);
+      }
+    }
+    analyzer.finish();
+    if (out !== undefined && spill !== undefined) {
+      for (const text of toTemplatesJsonl({ analyzer, spill })) writeSync(out, text);
+    }
+    return buildReport({
+      analyzer,
+      sources,
+      now,
+      ...(top === undefined ? {} : { top }),
+      ...(task.sinceMs === undefined ? {} : { sinceMs: task.sinceMs }),
+      ...(task.untilMs === undefined ? {} : { untilMs: task.untilMs }),
+    });
+  } finally {
+    spill?.close();
+    if (out !== undefined) closeSync(out);
+  }
+}
+
+async function analyzeInput(
+  { name, role, from }: LogInput,
+  analyzer: LogAnalyzer,
+  before: number,
+  { task, signal, onProgress }: Parameters<typeof runLogAnalysis>[0],
+): Promise<SourceReport> {
+  const stream =
+    from === 'stdin'
+      ? createReadStream('', { fd: 0, autoClose: false })
+      : createReadStream(from.path, { highWaterMark: 262_144 });
+  const stop = (): void => void stream.destroy();
+  signal?.addEventListener('abort', stop, { once: true });
+  const { maxLines } = task;
+  try {
+    return await analyzeSource({
+      analyzer,
+      source: stream,
+      name,
+      role,
+      ...(task.inputLimits === undefined ? {} : { limits: task.inputLimits }),
+      ...(signal === undefined ? {} : { signal }),
+      // Bytes after the last wanted line need not be read.
+      ...(maxLines === undefined || role === 'baseline' ? {} : { enough: () => analyzer.counts.lines >= maxLines }),
+      ...(onProgress === undefined
+        ? {}
+        : { onProgress: ({ bytesIn, lines }) => onProgress({ name, bytesIn, lines: before + lines }) }),
+    });
+  } catch (error) {
+    if (error instanceof LogInputError)
+      throw new LogInputError(error.code, `${error.detail} [${name}]`.trim(), { cause: error.cause });
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', stop);
+    stream.destroy();
+  }
+}
