@@ -1,5 +1,6 @@
 // A process that calls a provider as the primary does, with the built packages: it asks the vault for a token for each call, and
 // for another one after a 401. Orders and reports go through the channel to its parent (caller-orders.ts).
+import { once } from 'node:events';
 import { Agent, get } from 'node:http';
 import { SYSTEM_CLOCK } from '@moltbot/auth';
 import { settingsSchema } from '@moltbot/config';
@@ -50,13 +51,18 @@ function open() {
 }
 
 /** @returns the status of one call of the API */
-function ask(token) {
-  return new Promise((resolve, reject) => {
-    const headers = { authorization: `Bearer ${token.reveal()}` };
-    get(options.api, { agent, headers }, (response) => {
-      response.resume().once('end', () => resolve(response.statusCode));
-    }).once('error', reject);
-  });
+async function ask(token) {
+  const request = get(options.api, { agent, headers: { authorization: `Bearer ${token.reveal()}` } });
+  try {
+    const [response] = await once(request, 'response');
+    response.resume();
+    await once(response, 'end');
+    return response.statusCode;
+  } catch (error) {
+    // The server may end an idle connection just as it is used again.
+    if (request.reusedSocket) return ask(token);
+    throw error;
+  }
 }
 
 async function call() {

@@ -6,7 +6,7 @@ import { type Caller, openFleet } from './fleet.js';
 import { STORES, type TestStore } from './stores.js';
 
 const PROCESSES = 4;
-const KILLS = 6;
+const KILLS = 5;
 
 interface Result {
   readonly refreshes: number;
@@ -60,7 +60,7 @@ async function run(openStore: () => Promise<TestStore>): Promise<Result> {
       while ((await rowNow()).claim !== undefined) await wait(20);
     }
     clearInterval(load);
-    const last = (await callers[0]?.refresh()) ?? '';
+    const last = await refreshOnce(callers[0]);
     await rowNow();
     await Promise.all(callers.map((caller) => caller.close()));
     const revoked = fleet.events.filter(({ type }) => type === 'credential-revoked').length;
@@ -70,6 +70,15 @@ async function run(openStore: () => Promise<TestStore>): Promise<Result> {
     await fleet.close();
     await store.remove();
     await server.stop();
+  }
+}
+
+/** On a busy machine the store may be late. */
+async function refreshOnce(caller: Caller | undefined): Promise<string> {
+  for (let tries = 0; ; tries += 1) {
+    const outcome = (await caller?.refresh()) ?? '';
+    if (outcome !== 'token_store_unavailable' || tries > 20) return outcome;
+    await wait(500);
   }
 }
 

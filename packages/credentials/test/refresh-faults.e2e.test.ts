@@ -26,6 +26,12 @@ const startCallers = (count: number): Promise<Caller[]> =>
 const callAll = async (callers: readonly Caller[], load: { count: number; gapMs: number }) =>
   sum(await Promise.all(callers.map((caller) => caller.call(load))));
 
+/** Calls that were answered; a token may come to its end on the way, and is then replaced. The others by what they ended with. */
+async function answers(callers: readonly Caller[], load: { count: number; gapMs: number }) {
+  const { answered = 0, 'answered after a 401': second = 0, ...failed } = await callAll(callers, load);
+  return { answered: answered + second, ...failed };
+}
+
 const eventTypes = () => fleet.events.map(({ type }) => type);
 
 async function until(happened: () => boolean | Promise<boolean>): Promise<void> {
@@ -80,11 +86,11 @@ describe('a token host that is away', () => {
     const mend = server.breakTokenEndpoint({ kind: 'answer', status: 503, body: '{}' });
     const callers = await startCallers(2);
     await until(() => fleet.events.filter(({ type }) => type === 'credential-refresh-failed').length >= 2);
-    expect(await callAll(callers, { count: 20, gapMs: 10 })).toEqual({ answered: 40 });
+    expect(await answers(callers, { count: 20, gapMs: 10 })).toEqual({ answered: 40 });
     mend();
     seconds = 600;
     await until(() => server.refreshes === 1);
-    expect(await callAll(callers, { count: 20, gapMs: 10 })).toEqual({ answered: 40 });
+    expect(await answers(callers, { count: 20, gapMs: 10 })).toEqual({ answered: 40 });
     const failures = fleet.events.filter((event) => event.type === 'credential-refresh-failed');
     // Shared by the processes: not two of them each.
     expect(failures.length).toBeLessThanOrEqual(4);

@@ -67,7 +67,8 @@ export async function runRefresh(options: RefreshOptions): Promise<RefreshOutcom
   if (!(await markSent(options, startBy))) return 'superseded';
   let pair: PairOptions['pair'];
   try {
-    pair = toPair(options, await request(), current);
+    const askedAt = clock.now();
+    pair = notAfter(askedAt, toPair(options, await request(), current));
   } catch (error) {
     return failed(error, clock.monotonic() + timeoutMs);
   }
@@ -128,6 +129,16 @@ export function toPair(
     ...(account === undefined ? {} : { account }),
     hasRefreshToken: refreshToken !== undefined,
     sealed: sealer.seal(JSON.stringify(sealed), credentialId),
+  };
+}
+
+/** It may have been issued as soon as it was asked for: the way of the answer is no part of its life. */
+function notAfter(askedAt: number, pair: PairOptions['pair']): PairOptions['pair'] {
+  const late = Math.max(0, pair.issuedAt - askedAt);
+  return {
+    ...pair,
+    issuedAt: pair.issuedAt - late,
+    ...(pair.expiresAt === undefined ? {} : { expiresAt: pair.expiresAt - late }),
   };
 }
 

@@ -12,6 +12,8 @@ import { applyFault, type TokenFault } from './token-fault.js';
 export interface AuthorizationServerOptions {
   /** Seconds; a function is asked for each token. Default 60; 1 and 2 work. */
   readonly accessTokenSeconds?: number | (() => number);
+  /** `/check` takes opaque tokens for this long after their end, as APIs do for clocks that differ. Default 0. */
+  readonly leewaySeconds?: number;
   /** Seconds. Default one day. */
   readonly refreshTokenSeconds?: number;
   /** Whether each refresh gives another refresh token, and the second use of one revokes its whole family. Default true. */
@@ -179,9 +181,12 @@ export async function startAuthorizationServer(options: AuthorizationServerOptio
         () => false,
       );
     }
+    const anyAge = { ignoreExpiration: true };
     const found =
-      (await provider.AccessToken.find(accessToken)) ?? (await provider.ClientCredentials.find(accessToken));
-    return found?.isValid === true;
+      (await provider.AccessToken.find(accessToken, anyAge)) ??
+      (await provider.ClientCredentials.find(accessToken, anyAge));
+    if (found === undefined) return false;
+    return found.isValid || Date.now() / 1_000 < found.exp + (options.leewaySeconds ?? 0);
   }
 
   return {

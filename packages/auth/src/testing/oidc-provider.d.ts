@@ -12,10 +12,12 @@ declare module 'oidc-provider' {
   export interface StoredToken {
     readonly grantId?: string;
     readonly isValid: boolean;
+    /** Unix seconds. */
+    readonly exp: number;
   }
 
   interface TokenModel {
-    find(token: string): Promise<StoredToken | undefined>;
+    find(token: string, options?: { readonly ignoreExpiration: boolean }): Promise<StoredToken | undefined>;
   }
 
   export interface Interaction {
