@@ -88,7 +88,7 @@ export function createFileCache({ directory, maxBytes, objects }: FileCacheOptio
         options.signal.throwIfAborted();
         if (error instanceof MoltbotError) throw error;
         const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
-        throw new MoltbotError('model_load_failed', `The model file can't be kept on this disk (${code}).`, {
+        throw new MoltbotError('model_load_failed', `The model file could not be fetched to this disk (${code}).`, {
           cause: error,
         });
       }
