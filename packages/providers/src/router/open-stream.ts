@@ -104,11 +104,11 @@ export class OpenStream implements Waiting {
 
   /** As reported; estimated where nothing was reported or the stream broke off before the report was final. */
   usage(complete: boolean): Usage {
-    const { usage, characters } = this.tally;
+    const { usage, bytes } = this.tally;
     if (complete && usage !== undefined) return usage;
     return {
       inputTokens: usage?.inputTokens ?? this.#options.estimatedInputTokens,
-      outputTokens: Math.max(usage?.outputTokens ?? 0, estimatedTokens(characters)),
+      outputTokens: Math.max(usage?.outputTokens ?? 0, estimatedTokens(bytes)),
       cachedInputTokens: usage?.cachedInputTokens,
       cacheWriteTokens: usage?.cacheWriteTokens,
       source: 'estimated',

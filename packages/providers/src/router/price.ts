@@ -29,7 +29,7 @@ function addOptional(first: number | undefined, second: number | undefined): num
   return first === undefined && second === undefined ? undefined : (first ?? 0) + (second ?? 0);
 }
 
-/** Characters / 4, where a provider reports nothing. */
-export function estimatedTokens(characters: number): number {
-  return Math.ceil(characters / 4);
+/** Bytes in UTF-8 / 4, where a provider reports nothing: about right for English, and for scripts whose characters are a token each. */
+export function estimatedTokens(bytes: number): number {
+  return Math.ceil(bytes / 4);
 }

@@ -5,8 +5,8 @@ import { ShownText } from './shown-text.js';
 export class StreamTally {
   /** Of the first choice. */
   readonly shown = new ShownText();
-  /** Characters of all content, for an estimate of the tokens. */
-  characters = 0;
+  /** Bytes of all content in UTF-8, for an estimate of the tokens. */
+  bytes = 0;
   /** Whether content has come that can't be continued: a tool call, a refusal, a second choice. */
   hasUncontinuable = false;
   hasContent = false;
@@ -22,23 +22,23 @@ export class StreamTally {
       if (isContent(part)) content = true;
       switch (part.type) {
         case 'text-delta':
-          this.characters += part.text.length;
+          this.bytes += Buffer.byteLength(part.text);
           if (part.choice === 0) this.shown.add(part.text);
           else this.hasUncontinuable = true;
           break;
         case 'reasoning-delta':
-          this.characters += part.text.length;
+          this.bytes += Buffer.byteLength(part.text);
           break;
         case 'refusal-delta':
-          this.characters += part.text.length;
+          this.bytes += Buffer.byteLength(part.text);
           if (part.text !== '') this.hasUncontinuable = true;
           break;
         case 'tool-call-start':
-          this.characters += part.name.length;
+          this.bytes += Buffer.byteLength(part.name);
           this.hasUncontinuable = true;
           break;
         case 'tool-call-delta':
-          this.characters += part.arguments.length;
+          this.bytes += Buffer.byteLength(part.arguments);
           this.hasUncontinuable = true;
           break;
         case 'finish':

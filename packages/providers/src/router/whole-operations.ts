@@ -119,11 +119,11 @@ async function wholeBody(target: TargetCall, request: Parameters<typeof send>[0]
 }
 
 function estimatedUsage(answer: WholeAnswer, inputTokens: number): Usage {
-  let characters = 0;
+  let bytes = 0;
   for (const part of answer.answer().content) {
-    characters += part.type === 'tool-call' ? part.name.length + part.arguments.length : part.text.length;
+    bytes += Buffer.byteLength(part.type === 'tool-call' ? part.name + part.arguments : part.text);
   }
-  return { inputTokens, outputTokens: estimatedTokens(characters), source: 'estimated' };
+  return { inputTokens, outputTokens: estimatedTokens(bytes), source: 'estimated' };
 }
 
 /**
