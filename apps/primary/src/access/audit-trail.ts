@@ -4,13 +4,15 @@ import type { AuditLog } from '@moltbot/storage';
 import { actorOf, type Caller } from './caller.js';
 import { DenialDigest, type DenialDigestLimits } from './denial-digest.js';
 
-/** Refusals that say that somebody may not, as opposed to that something is wrong or busy. */
+/** Refusals that say that somebody may not, or not now, as opposed to that something is wrong or busy. */
 const DENIALS: ReadonlySet<ErrorCode> = new Set([
   'authentication_required',
   'invalid_api_key',
   'invalid_token',
   'permission_denied',
   'forbidden_origin',
+  'key_rate_limited',
+  'budget_exhausted',
 ]);
 
 /** An administrative act, by whomever: what is told to `AuditTrail.act`. */
