@@ -20,6 +20,7 @@ import { buildCore, type Core } from './core/core.js';
 import { createTelemetry } from './core/telemetry.js';
 import { drainOnSignal } from './drain.js';
 import { leaveUploadsUnread } from './jobs/read-upload.js';
+import { registerQueueBoard } from './jobs/queue-board.js';
 import { requestWarmup } from './jobs/request-warmup.js';
 import { serverOptions } from './server-options.js';
 import { openSignIn, type SignIn } from './sign-in/sign-in.js';
@@ -93,6 +94,7 @@ export async function serve(options: { readonly argv: readonly string[] }): Prom
     leaveUploadsUnread(adapter.getInstance());
     await registerChatRoutes(adapter.getInstance(), core);
     parts.signIn = await openSignIn({ fastify: adapter.getInstance(), core, logger });
+    await registerQueueBoard(adapter.getInstance(), { core, sessions: parts.signIn.sessions });
     // Node would bid every caller that asks first to go on; a route does so once the caller is let in.
     const server = parts.app.getHttpServer();
     server.on('checkContinue', (request, response) => server.emit('request', request, response));
