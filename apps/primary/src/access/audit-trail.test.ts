@@ -53,6 +53,18 @@ describe('the audit trail', () => {
     ]);
   });
 
+  it('notes whom a limit or a budget refused', () => {
+    const { rows, trail, deny } = setUp();
+    for (const code of ['key_rate_limited', 'budget_exhausted'] as const) {
+      deny(new MoltbotError(code), { ...stranger, identity }, '/v1/chat/completions');
+    }
+    trail.close();
+    expect(rows).toMatchObject([
+      { actor: 'key_1', errorCode: 'key_rate_limited' },
+      { actor: 'key_1', errorCode: 'budget_exhausted' },
+    ]);
+  });
+
   it('leaves alone what is no matter of permission', () => {
     const { rows, trail, deny } = setUp();
     const others: ErrorCode[] = ['invalid_request', 'rate_limited', 'storage_unavailable', 'not_found', 'overloaded'];
