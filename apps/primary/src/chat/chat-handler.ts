@@ -1,5 +1,12 @@
 import { MoltbotError } from '@moltbot/contracts';
-import { type AnswerContext, ByteRope, type CallerRequest, createCallerRequest } from '@moltbot/providers';
+import {
+  type AnswerContext,
+  ByteRope,
+  type CallerRequest,
+  createCallerRequest,
+  type EngineCall,
+  type ServedStream,
+} from '@moltbot/providers';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingHttpHeaders } from 'node:http';
 import { chatSize } from '../access/limits/call-size.js';
@@ -9,6 +16,7 @@ import type { Exchange } from './exchange.js';
 import { servedHeaders } from './reply-headers.js';
 import { replyStream } from './reply-stream.js';
 import { sendWhole } from './send-whole.js';
+import { waitAloud } from './wait-aloud.js';
 
 /** The straight way of a chat request: bytes → call → plan → engine → reply. One for all dialects. */
 export function createChatHandler(core: Core) {
@@ -21,7 +29,8 @@ export function createChatHandler(core: Core) {
     if (exchange.identity?.limits !== undefined) await core.limits.admit({ exchange, plan, size: chatSize(call) });
     const engineCall = { call, plan, signal: exchange.signal, headers: passedHeaders(request.headers) };
     if (call.stream) {
-      const served = await core.engine.stream(engineCall);
+      const served = await openStream({ core, reply, exchange, engineCall });
+      if (served === undefined) return;
       // From here on the answer is committed: what fails is said in band.
       await replyStream({
         exchange,
@@ -57,6 +66,29 @@ export function createChatHandler(core: Core) {
       costMicros: served.costMicros,
     });
   };
+}
+
+/** `undefined` where the caller has been told in band already that it failed. */
+async function openStream(options: {
+  readonly core: Core;
+  readonly reply: FastifyReply;
+  readonly exchange: Exchange;
+  readonly engineCall: EngineCall;
+}): Promise<ServedStream | undefined> {
+  const { core, reply, exchange, engineCall } = options;
+  const { models } = engineCall.plan;
+  const cold = models.find(({ ref }) => !core.localModels.isReady(ref));
+  if (cold === undefined) return await core.engine.stream(engineCall);
+  const context = answerContext(exchange, engineCall.call, cold.ref);
+  const wait = waitAloud({ exchange, reply, keepAlive: core.keepAlive, context });
+  try {
+    return await core.engine.stream(engineCall);
+  } catch (error) {
+    if (wait.fail(error)) return undefined;
+    throw error;
+  } finally {
+    wait.end();
+  }
 }
 
 /** @throws MoltbotError `invalid_json`, `invalid_request` */

@@ -35,7 +35,8 @@ export async function replyStream(options: {
   // RFC 9110 section 6.5: only for a caller that says it reads them.
   const takesTrailers = /\btrailers\b/i.test(String(response.req.headers.te));
   if (takesTrailers) headers.push('trailer', STREAM_TRAILERS.join(', '));
-  response.writeHead(200, headers);
+  // Signs of life during a long load have sent it already.
+  if (!response.headersSent) response.writeHead(200, headers);
   // Only now: what `writeHead` throws is still answered as an error.
   reply.hijack();
 
