@@ -239,10 +239,10 @@ describe('files of callers', () => {
     }
     const streamed = await ask('/v1/files', {
       method: 'POST',
-      body: ReadableStream.from(chunks()) as unknown as BodyInit,
+      body: ReadableStream.from(chunks()),
       duplex: 'half',
       headers: { 'content-type': 'multipart/form-data; boundary=b' },
-    } as RequestInit);
+    });
     expect([streamed.status, await streamed.json()]).toMatchObject([413, { error: { code: 'payload_too_large' } }]);
     expect([blobs(), await rowsOf()]).toEqual([[], 0]);
   });

@@ -1,7 +1,11 @@
+import type { Limiter } from '@moltbot/auth';
 import type { Settings } from '@moltbot/config';
-import type { JobName, JobPayload, JobResult } from '@moltbot/contracts';
+import type { AttemptRecord, JobName, JobPayload, JobResult } from '@moltbot/contracts';
 import type { Logger, Metrics } from '@moltbot/observability';
+import type { FailoverEngine, ModelRouter } from '@moltbot/providers';
 import type { FollowUp } from '@moltbot/queue';
+import type { ObjectStore, Storage } from '@moltbot/storage';
+import type { Slots } from './batch/slots.js';
 import type { ThreadPool } from './threads/thread-pool.js';
 
 /** The models as the warm-up needs them. */
@@ -18,6 +22,15 @@ export interface ModelWarmer {
   warm(model: string, options: { readonly signal: AbortSignal; readonly withinMs: number }): Promise<void>;
 }
 
+/** The models as whoever asks them something needs them. */
+export interface ModelRequests {
+  readonly router: ModelRouter;
+  readonly engine: FailoverEngine;
+  newRequestId(): string;
+  /** Tells of each attempt at a request. @returns ends it */
+  onAttempt(requestId: string, listener: (record: AttemptRecord) => void): () => void;
+}
+
 /** A file that a job leaves: lower-case letters, digits, `.`, `_`, `-` in its name. */
 export interface NewArtifact {
   readonly name: string;
@@ -31,6 +44,15 @@ export interface JobDeps {
   /** As they are now: follows edits of the file. */
   readonly settings: () => Settings;
   readonly metrics: Metrics;
+  readonly requests: ModelRequests;
+  /** Opened when first needed. @throws MoltbotError `storage_unavailable` */
+  readonly storage: () => Promise<Storage>;
+  /** Bytes of files; opened when first needed. @throws MoltbotError `object_store_unavailable`, `config_invalid` */
+  readonly objects: () => Promise<ObjectStore>;
+  /** Limits and budgets of callers, shared with the primaries. @throws MoltbotError `storage_unavailable` */
+  readonly limiter: () => Promise<Limiter>;
+  /** Requests of batches at the same time. */
+  readonly batchSlots: Slots;
   /** For jobs that use the CPU. */
   readonly threads: ThreadPool;
   /** Keeps a file with the job; one of the same name is replaced. @throws MoltbotError `object_store_unavailable`, … */

@@ -7,6 +7,7 @@ import {
   type Settings,
   systemProxies,
 } from '@moltbot/config';
+import type { AttemptRecord } from '@moltbot/contracts';
 import { type LocalModelEvent, openLocalModels } from '@moltbot/local-models';
 import { createRequestIds } from '@moltbot/observability';
 import {
@@ -20,7 +21,7 @@ import {
 } from '@moltbot/providers';
 import { openSharedState } from '@moltbot/state';
 import { createObjectAccess } from '@moltbot/storage';
-import type { ModelWarmer } from './deps.js';
+import type { ModelRequests, ModelWarmer } from './deps.js';
 import { createModelWarmer } from './model-warmer.js';
 
 export interface OpenModelsOptions {
@@ -36,6 +37,7 @@ export interface OpenModelsOptions {
 
 export interface OpenModels {
   readonly warmer: ModelWarmer;
+  readonly requests: ModelRequests;
   close(): Promise<void>;
 }
 
@@ -59,6 +61,7 @@ export async function openModels(options: OpenModelsOptions): Promise<OpenModels
   /** By provider and what its connections are made of: one whose settings change gets another client, the old one lives to the end. */
   const clients = new Map<string, UpstreamClient>();
   const router = createModelRouter({ settings, vault, demoBaseUrl: () => demo.baseUrl });
+  const listeners = new Map<string, (record: AttemptRecord) => void>();
   const engine = createFailoverEngine({
     clientFor: (provider) => {
       const key = `${provider.name} ${connectionKey(provider)}`;
@@ -70,10 +73,25 @@ export async function openModels(options: OpenModelsOptions): Promise<OpenModels
     state,
     settings,
     loader: local,
-    observer,
+    observer: {
+      ...observer,
+      attempt: (record) => {
+        observer.attempt?.(record);
+        listeners.get(record.requestId)?.(record);
+      },
+    },
   });
   const requestIds = createRequestIds();
   return {
+    requests: {
+      router,
+      engine,
+      newRequestId: () => requestIds.next(),
+      onAttempt: (requestId, listener) => {
+        listeners.set(requestId, listener);
+        return () => listeners.delete(requestId);
+      },
+    },
     warmer: createModelWarmer({ router, engine, newRequestId: () => requestIds.next() }),
     close: async () => {
       engine.close();

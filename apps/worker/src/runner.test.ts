@@ -4,6 +4,7 @@ import { createLogger, createMetrics } from '@moltbot/observability';
 import type { JobAttempt } from '@moltbot/queue';
 import { Writable } from 'node:stream';
 import type { JobDeps, JobHandler } from './deps.js';
+import { handlers } from './handlers/index.js';
 import { createRunner } from './runner.js';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -29,7 +30,7 @@ function runner(warmup: JobHandler<'warmup'>) {
   });
   const logger = createLogger({ role: 'worker', level: 'debug', console: sink });
   const run = createRunner({
-    handlers: { warmup, probe: async () => ({ steps: 1, durationMs: 0 }) },
+    handlers: { ...handlers, warmup, probe: async () => ({ steps: 1, durationMs: 0 }) },
     deps: { metrics: createMetrics({ role: 'worker', version: '1' }) } as unknown as JobDeps,
     logger,
     randomBytes: (size) => Buffer.alloc(size, 1),

@@ -14,8 +14,8 @@ export interface TelemetryOptions {
 export interface Telemetry {
   jobEvent(event: JobEvent): void;
   storageEvent(event: StorageEvent): void;
-  /** `ledger` is there where the storage is open. */
-  routerObserver(ledger: UsageLedger | undefined): RouterObserver;
+  /** `ledger` is there once the storage is open. */
+  routerObserver(ledger: () => UsageLedger | undefined): RouterObserver;
   credentialsEvent(event: CredentialsEvent): void;
   localModelEvent(event: LocalModelEvent): void;
   configChanged(keys: readonly string[], waiting: readonly string[]): void;
@@ -58,7 +58,7 @@ export function createTelemetry({ logger, metrics }: TelemetryOptions): Telemetr
         const { provider, model, outcome } = record;
         metrics.attempts.inc({ provider, model, outcome });
         metrics.attemptDuration.observe({ provider, model }, record.durationMs / 1_000);
-        ledger?.recordAttempt(record);
+        ledger()?.recordAttempt(record);
         if (outcome !== 'ok' && outcome !== 'cancelled') {
           logger.warn('attempt failed', {
             requestId: record.requestId,

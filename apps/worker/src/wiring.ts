@@ -1,15 +1,25 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Environment, LoadedConfig, MoltbotPaths, ProxyEnvironment } from '@moltbot/config';
+import {
+  type Environment,
+  type LoadedConfig,
+  type MoltbotPaths,
+  type ProxyEnvironment,
+  systemProxies,
+} from '@moltbot/config';
 import { JOBS, MoltbotError } from '@moltbot/contracts';
 import { openHomeCredentials } from '@moltbot/credentials';
+import { createNetwork } from '@moltbot/network';
 import type { Logger, Metrics } from '@moltbot/observability';
 import { type JobCounts, type JobWorker, openQueues, type Queues } from '@moltbot/queue';
-import { openStorage, type Storage } from '@moltbot/storage';
+import { createObjectAccess, openStorage, type Storage } from '@moltbot/storage';
 import { createArtifactKeeper } from './artifact-keeper.js';
+import { createSlots } from './batch/slots.js';
 import { handlers } from './handlers/index.js';
+import { createLimiterAccess } from './open-limiter.js';
 import { openModels } from './open-models.js';
 import { createRunner } from './runner.js';
+import { createStorageAccess } from './storage-access.js';
 import type { Telemetry } from './telemetry.js';
 import { createThreadPool } from './threads/thread-pool.js';
 
@@ -43,7 +53,7 @@ export interface RunningWorker {
 
 /** The database or the queue is asked again after this. */
 const RETRY_MS = 1_000;
-const DATABASE_CONNECTIONS = 2;
+const DATABASE_CONNECTIONS = 4;
 const ANSWER_WITHIN_MS = 3_000;
 const THREAD_ENTRY = new URL('./threads/thread-main.js', import.meta.url);
 
@@ -63,20 +73,21 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     }
   };
   try {
-    const storage = await openStorageFor(options);
-    if (storage !== undefined) {
-      closers.push(async () => storage.close());
-      metrics.onRender(() => {
-        metrics.usageRowsBuffered.set(storage.usage.stats().buffered);
-      });
-    }
+    const database = createStorageAccess(async () => openDatabase(options));
+    // First, and so closed last.
+    closers.push(async () => database.close());
+    const storage =
+      settings.queue.url === 'storage' ? await patiently(options, 'the database', database.open) : undefined;
+    metrics.onRender(() => {
+      metrics.usageRowsBuffered.set(database.current()?.usage.stats().buffered ?? 0);
+    });
     const credentials = openHomeCredentials({
       config,
       paths: options.paths,
       env: options.env,
       homeDirectory: options.homeDirectory,
       // The queue may be elsewhere, the tokens in the database all the same.
-      storage: async () => storage ?? openCredentialsStorage(options, closers),
+      storage: database.open,
       onEvent: (event) => {
         telemetry.credentialsEvent(event);
       },
@@ -88,7 +99,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       env: options.env,
       proxy: options.proxy,
       vault: credentials.vault,
-      observer: telemetry.routerObserver(storage?.usage),
+      observer: telemetry.routerObserver(() => database.current()?.usage),
       onLocalModel: (event) => {
         telemetry.localModelEvent(event);
       },
@@ -102,12 +113,12 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       },
     });
     closers.push(async () => queues.close());
-    const artifacts = createArtifactKeeper({
-      settings: () => config().settings,
-      paths: options.paths,
-      proxy: options.proxy,
-    });
-    closers.push(async () => artifacts.close());
+    const network = createNetwork({ system: systemProxies(options.proxy) });
+    closers.push(async () => network.close());
+    const objects = createObjectAccess({ settings, paths: options.paths, fetch: network.fetch });
+    closers.push(async () => objects.close());
+    const limiter = createLimiterAccess({ settings: () => config().settings, storage: database.open });
+    closers.push(async () => limiter.close());
     const threads = createThreadPool({
       size: settings.worker.threads,
       memoryBytes: settings.worker.thread_memory,
@@ -120,8 +131,13 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
         models: models.warmer,
         settings: () => config().settings,
         metrics,
+        requests: models.requests,
+        storage: database.open,
+        objects: objects.open,
+        limiter: limiter.open,
+        batchSlots: createSlots(() => config().settings.worker.batch.concurrency),
         threads,
-        keepArtifact: artifacts.keep,
+        keepArtifact: createArtifactKeeper(objects.open),
         elapsed: () => performance.now(),
       },
       logger,
@@ -161,20 +177,6 @@ function running(worker: JobWorker, queues: Queues, close: () => Promise<void>):
     drain: async (graceMs) => worker.stop({ graceMs }),
     close,
   };
-}
-
-/** Opened when the first token is asked for; closed after the credentials. */
-async function openCredentialsStorage(options: WorkerOptions, closers: (() => Promise<void>)[]): Promise<Storage> {
-  const storage = await openDatabase(options);
-  // In front: closing goes from the last to the first.
-  closers.unshift(async () => storage.close());
-  return storage;
-}
-
-/** Only where the queue lives in it. */
-async function openStorageFor(options: WorkerOptions): Promise<Storage | undefined> {
-  if (options.config().settings.queue.url !== 'storage') return undefined;
-  return patiently(options, 'the database', async () => openDatabase(options));
 }
 
 async function openDatabase({ config, paths, telemetry }: WorkerOptions): Promise<Storage> {

@@ -37,6 +37,12 @@ const RETENTION = {
   failed: { count: 5_000, ageMs: 30 * DAY_MS },
 } as const;
 
+/** Those that begin by themselves again and again. */
+const SCHEDULED_RETENTION = {
+  completed: { count: 100, ageMs: 7 * DAY_MS },
+  failed: { count: 100, ageMs: 30 * DAY_MS },
+} as const;
+
 /** Every job there is: a name without a row can't be enqueued, a row without a handler doesn't compile. */
 export const JOBS = {
   warmup: {
@@ -83,6 +89,65 @@ export const JOBS = {
     timeoutMs: 600_000,
     retention: RETENTION,
     isolated: 'thread',
+  },
+  batch: {
+    title: 'Answers the requests of a file through the chains, into an output and an error file (`POST /v1/batches`)',
+    queue: 'batches',
+    payload: z.strictObject({ batch_id: z.string().min(1).max(64) }),
+    result: z.object({ status: z.string(), total: z.number(), completed: z.number(), failed: z.number() }),
+    submittable: false,
+    scope: 'admin',
+    priority: 0,
+    attempts: 20,
+    backoff: { firstMs: 2_000, jitter: 0.5 },
+    // Longer than the longest completion window.
+    timeoutMs: 8 * DAY_MS,
+    retention: RETENTION,
+  },
+  'batch-sweep': {
+    title: 'Begins batches again that nobody works on',
+    queue: 'default',
+    payload: z.strictObject({}),
+    result: z.object({ begun: z.number() }),
+    submittable: false,
+    scope: 'admin',
+    priority: 0,
+    attempts: 1,
+    backoff: { firstMs: 1_000, jitter: 0.5 },
+    timeoutMs: 60_000,
+    retention: SCHEDULED_RETENTION,
+    schedule: { everyMs: 300_000 },
+  },
+  'usage-rollup': {
+    title: 'Sums up the ledger by hour and by day',
+    queue: 'default',
+    payload: z.strictObject({
+      /** Sums up from then on; else the last two days, as far as they are in the ledger. */
+      from: z.iso.datetime({ offset: true }).optional(),
+    }),
+    result: z.object({ hours: z.number(), days: z.number(), sums: z.number() }),
+    submittable: true,
+    scope: 'admin',
+    priority: 2,
+    attempts: 3,
+    backoff: { firstMs: 5_000, jitter: 0.5 },
+    timeoutMs: 1_800_000,
+    retention: SCHEDULED_RETENTION,
+    schedule: { cron: '7 * * * *' },
+  },
+  retention: {
+    title: 'Deletes what is due: expired files, ended batches, old rows of the audit log and the ledger',
+    queue: 'default',
+    payload: z.strictObject({}),
+    result: z.object({ files: z.number(), batches: z.number(), audit: z.number(), usage: z.number() }),
+    submittable: true,
+    scope: 'admin',
+    priority: 2,
+    attempts: 3,
+    backoff: { firstMs: 5_000, jitter: 0.5 },
+    timeoutMs: 3_600_000,
+    retention: SCHEDULED_RETENTION,
+    schedule: { cron: '37 * * * *' },
   },
 } as const satisfies Record<string, JobContract>;
 

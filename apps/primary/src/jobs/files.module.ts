@@ -1,5 +1,7 @@
 import { Module } from '@nestjs/common';
+import { BatchesController } from './batches.controller.js';
 import { FilesController } from './files.controller.js';
 
-@Module({ controllers: [FilesController] })
+/** Files and what is done with them, in the shapes that SDKs know. */
+@Module({ controllers: [FilesController, BatchesController] })
 export class FilesModule {}

@@ -1,6 +1,17 @@
 import type { JobHandlers } from '../deps.js';
 import { inThread } from '../threads/in-thread.js';
+import { batch } from './batch.js';
+import { batchSweep } from './batch-sweep.js';
+import { retention } from './retention.js';
+import { usageRollup } from './usage-rollup.js';
 import { warmup } from './warmup.js';
 
 /** Every job of `contracts/jobs` and who does it: one without a handler does not compile. */
-export const handlers: JobHandlers = { warmup, probe: inThread('probe') };
+export const handlers: JobHandlers = {
+  warmup,
+  probe: inThread('probe'),
+  batch,
+  'batch-sweep': batchSweep,
+  'usage-rollup': usageRollup,
+  retention,
+};

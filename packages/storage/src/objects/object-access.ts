@@ -4,7 +4,7 @@ import type { ObjectStore } from './object-store.js';
 /** The object store of a process that may never need it. */
 export interface ObjectAccess {
   /** Opened when it is first asked for; asked again where that failed. @throws MoltbotError as `openObjects` */
-  open(): Promise<ObjectStore>;
+  readonly open: () => Promise<ObjectStore>;
   close(): Promise<void>;
 }
 

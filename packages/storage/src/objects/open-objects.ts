@@ -10,7 +10,9 @@ import { openS3Objects } from './s3-objects.js';
  * @throws MoltbotError `config_invalid` where a bucket lacks its access key, `object_store_unavailable`
  */
 export async function openObjects(options: {
-  readonly settings: Pick<Settings, 'objects'>;
+  readonly settings: {
+    readonly objects: Pick<Settings['objects'], 'url' | 'region' | 'access_key_id' | 'secret_access_key'>;
+  };
   readonly paths: { readonly dataDirectory: string };
   /** By the network's way (proxy, trust). */
   readonly fetch?: typeof globalThis.fetch;

@@ -1,0 +1,63 @@
+import { deleteAuditBefore, deleteUsageBefore, lastSummedHour } from '@moltbot/storage';
+import type { JobDeps, JobHandler } from '../deps.js';
+
+/** Longer than any upload may take. */
+const UPLOAD_MS = 86_400_000;
+const AT_ONCE = 100;
+const ROWS_AT_ONCE = 5_000;
+/** The next run does the rest. */
+const MOST_ROUNDS = 200;
+
+/** Deletes what is due: files, batches, rows of the audit log and of the ledger; a bounded number of each, a step at a time. */
+export const retention: JobHandler<'retention'> = async (_payload, deps, context) => {
+  const { signal } = context;
+  const result = { files: 0, batches: 0, audit: 0, usage: 0 };
+  const { db, batches } = await deps.storage();
+  const settings = deps.settings();
+  const now = Date.now();
+  const rounds = async (step: () => Promise<number>, full: number): Promise<number> => {
+    let sum = 0;
+    for (let round = 0; round < MOST_ROUNDS; round += 1) {
+      signal.throwIfAborted();
+      const done = await step();
+      sum += done;
+      if (done < full) break;
+    }
+    return sum;
+  };
+  const report = async (): Promise<void> => context.progress({ ...result });
+
+  result.files = await deleteFiles(deps, now, signal);
+  await report();
+  const endedBefore = now - settings.worker.batch.retention;
+  result.batches = await rounds(async () => batches.deleteEnded({ before: endedBefore, limit: AT_ONCE }), AT_ONCE);
+  await report();
+  const auditBefore = now - settings.storage.audit_retention;
+  result.audit = await rounds(
+    async () => deleteAuditBefore({ db, before: auditBefore, limit: ROWS_AT_ONCE }),
+    ROWS_AT_ONCE,
+  );
+  await report();
+  // No row goes before it is in the sums.
+  const summed = (await lastSummedHour({ db })) ?? 0;
+  const usageBefore = Math.min(now - settings.storage.usage_retention, summed);
+  if (usageBefore > 0) result.usage = await deleteUsageBefore({ db, before: usageBefore });
+  return result;
+};
+
+async function deleteFiles(deps: JobDeps, now: number, signal: AbortSignal): Promise<number> {
+  const { files } = await deps.storage();
+  const due = async () => files.due({ uploadsBefore: now - UPLOAD_MS, limit: AT_ONCE });
+  let deleted = 0;
+  for (let found = await due(), round = 0; found.length > 0 && round < MOST_ROUNDS; found = await due(), round += 1) {
+    const objects = await deps.objects();
+    for (const { id, objectKey } of found) {
+      signal.throwIfAborted();
+      await files.beginDelete(id);
+      await objects.delete(objectKey);
+      await files.drop(id);
+      deleted += 1;
+    }
+  }
+  return deleted;
+}
