@@ -225,7 +225,7 @@ export function describeJobChanges({ open, work, until, ended }: ConformanceTool
         delete row.schedule;
       }
       await queues.schedule();
-      const { jobs } = await queues.list({ limit: 100, states: ['delayed', 'waiting'] });
+      const { jobs } = await queues.list({ limit: 100, types: ['warmup'], states: ['delayed', 'waiting'] });
       expect(jobs).toEqual([]);
     });
 
