@@ -212,7 +212,7 @@ async function withinTime<Value>(
 function gone(options: OpenSecretKeyOptions, why: string, cause?: unknown): MoltbotError {
   return new MoltbotError(
     'secret_key_unavailable',
-    `The stored tokens can’t be opened: ${why}. Bring that key back, or set MOLTBOT_SECRET_KEY to it; or remove ${markerFile(options.paths.home)} and sign in again.`,
+    `The stored tokens can’t be opened: ${why}. Bring that key back, or set MOLTBOT_SECRET_KEY to it; or remove ${markerFile(options.paths.home)}, start the server again and sign in again.`,
     cause === undefined ? {} : { cause },
   );
 }
