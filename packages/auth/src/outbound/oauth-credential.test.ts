@@ -151,6 +151,21 @@ describe('a refresh that can’t be sent', () => {
     expect(lastRecord(world)).not.toHaveProperty('pair.inDoubt');
   });
 
+  it('because its process stands still for good is taken over by the one that began it', async () => {
+    const world = await signedInWorld();
+    let orders = 0;
+    const { credential } = startServer(world, 'a', {
+      run: () => {
+        orders += 1;
+        return orders === 1 ? new Promise(() => undefined) : undefined;
+      },
+    });
+    await wait(world, 3 * LIFE_MS);
+    expect(world.events).toContainEqual(expect.objectContaining({ type: 'credential-taken-over', sent: false }));
+    expect(await outcome(world, () => credential.token())).toBe(`access-${world.server.refreshes + 1}`);
+    expect(world.server.refreshes).toBeGreaterThanOrEqual(2);
+  });
+
   it('because the client was refused waits long, and revokes nothing', async () => {
     const world = await signedInWorld();
     const refused = new OAuthError('no', {

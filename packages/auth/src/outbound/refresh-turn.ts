@@ -129,11 +129,12 @@ export class RefreshTurns {
   }
 
   #mayTakeOver(standing: RefreshClaim, since: number): boolean {
-    if (standing.holder === this.#options.holder) {
-      // Ours, and sent: where nothing of it runs any more, its process was killed.
-      return standing.sent && !this.#isRunning(standing);
-    }
-    return this.#options.clock.monotonic() - since >= takeoverAfter(standing.sent, this.#options.timing());
+    const isOurs = standing.holder === this.#options.holder;
+    // Ours, and sent: where nothing of it runs any more, its process was killed.
+    if (isOurs && !this.#isRunning(standing)) return standing.sent;
+    // Ours, and running: its process may stand still for good, as another's. Until then it is known to be about to send.
+    const silentMs = takeoverAfter(isOurs || standing.sent, this.#options.timing());
+    return this.#options.clock.monotonic() - since >= silentMs;
   }
 
   async #claim(

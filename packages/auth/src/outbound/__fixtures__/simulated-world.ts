@@ -41,8 +41,8 @@ export interface ServerOptions {
   readonly entry?: OAuthEntry;
   readonly keepAlive?: boolean;
   readonly sealer?: () => Promise<typeof PLAIN_SEALER>;
-  /** Instead of a refresh process. */
-  readonly run?: PreparedRefresh['run'];
+  /** Instead of a refresh process; `undefined`: that one after all. */
+  readonly run?: (order: Parameters<PreparedRefresh['run']>[0]) => Promise<void> | undefined;
   readonly prepare?: () => Promise<void>;
 }
 
@@ -60,7 +60,8 @@ export function startServer(world: World, name: string, options: ServerOptions =
       await options.prepare?.();
       return {
         run: async (order) => {
-          if (options.run !== undefined) return options.run(order);
+          const instead = options.run?.(order);
+          if (instead !== undefined) return instead;
           // A process of its own: it outlives its parent, and may be killed itself.
           const child = new SimulatedProcess(simulation, clockOffset);
           child.stalls = world.stalls;
