@@ -1,4 +1,4 @@
-import { createReadStream, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { createReadStream, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleepFor } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -29,8 +29,13 @@ beforeAll(async () => {
   truncateSync(join(home.path, 'cut.gguf'), 4_000_000);
   writeFileSync(join(home.path, 'page.gguf'), '<html>Sign in to download this model</html>');
   writeFileSync(join(home.path, 'large.gguf'), Buffer.concat([readFileSync(file), Buffer.alloc(5_000_000)]));
+  primary = await start();
+}, 60_000);
+
+/** Always with the same home. */
+async function start(): Promise<PrimaryProcess> {
   const model = { file: 'small.gguf', context: 32_768 };
-  primary = await startPrimary({
+  return await startPrimary({
     home: home.path,
     args: ['--warmup'],
     config: {
@@ -56,7 +61,7 @@ beforeAll(async () => {
       },
     },
   });
-}, 60_000);
+}
 
 afterAll(async () => {
   await primary?.stop();
@@ -83,6 +88,15 @@ async function untilState(ref: string, state: string): Promise<ModelObject['molt
     await sleepFor(100);
   }
   throw new Error(`${ref} is not ${state}: ${JSON.stringify(await stateOf(ref))}`);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Processes that the server has started, by what they run. */
@@ -178,10 +192,19 @@ describe('a server with local models', () => {
     await answer.text();
   });
 
-  it('takes its engines along when it stops', async () => {
+  it('takes its engines along when it stops, and when it is killed', async () => {
     const running = engines();
     expect(running.length).toBeGreaterThan(0);
     expect(await primary.stop()).toBe(0);
     for (const pid of running) expect(() => process.kill(pid, 0)).toThrow();
+    primary = await start();
+    await untilState('local:stored', 'warm');
+    // The file of before: nothing is fetched twice.
+    expect(readdirSync(join(home.path, 'cache', 'models')).filter((name) => name.endsWith('.gguf'))).toHaveLength(1);
+    const orphans = engines();
+    expect(orphans).toHaveLength(1);
+    await primary.kill();
+    for (let turn = 0; turn < 100 && orphans.some(isAlive); turn += 1) await sleepFor(50);
+    expect(orphans.filter(isAlive)).toEqual([]);
   });
 });

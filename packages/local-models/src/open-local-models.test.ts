@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -228,6 +228,63 @@ describe('a local model', () => {
     settings = settingsSchema.parse({});
     expect(local.settings(settings)).toBe(settings);
     expect(local.stateOf('local:small')).toBeUndefined();
+  });
+});
+
+describe('local models of two processes', () => {
+  it('are loaded by one of them for both, as long as it is there', async () => {
+    await open({ small: { file: 'small.gguf', context: 256 } });
+    let now = 0;
+    const guest = await openLocalModels({
+      settings: () => settings,
+      paths: { configFile: join(folder, 'config.yml'), cacheDirectory: folder, runDirectory: join(folder, 'run') },
+      role: 'guest',
+      objects: async () => Promise.reject(new Error('no store')),
+      elapsed: () => now,
+    });
+    try {
+      const addressOf = (models: LocalModels) => models.settings(settings).providers['local']?.base_url;
+      expect(addressOf(guest)).toBe(addressOf(local));
+      // Whoever serves it loads it: it is asked like a model that is there.
+      expect([guest.isReady('local:small'), local.isReady('local:small')]).toEqual([true, false]);
+      expect((await stat(join(folder, 'run', 'local-models.json'))).mode & 0o077).toBe(0);
+      await local.close();
+      now += 2_000;
+      expect(addressOf(guest)).not.toBe(addressOf(local));
+      expect(guest.isReady('local:small')).toBe(false);
+    } finally {
+      await guest.close();
+    }
+  });
+
+  it('are for nobody who does not know the token', async () => {
+    await open({ small: { file: 'small.gguf' } });
+    const provider = local.settings(settings).providers['local'];
+    for (const headers of [{}, { authorization: 'Bearer guess' }]) {
+      expect((await fetch(`${provider?.base_url}/models`, { headers })).status).toBe(401);
+    }
+    const listed = await fetch(`${provider?.base_url}/models`, { headers: { ...provider?.headers } });
+    expect(await listed.json()).toMatchObject({ data: [{ id: 'small' }] });
+  });
+
+  it('refuse a body that is wrong with the field that is', async () => {
+    await open({ small: { file: 'small.gguf' } });
+    const wrong: readonly (readonly [object, string | null])[] = [
+      [{ messages: [] }, 'messages'],
+      [{ messages: [{ role: 'tool', content: 'x' }] }, 'messages.0.role'],
+      [{ messages: [{ role: 'user', content: [{ type: 'image_url' }] }] }, 'messages.0.content'],
+      [{ temperature: 'hot' }, 'temperature'],
+      [{ n: 2 }, 'n'],
+      [{ tools: [{}] }, 'tools'],
+      [{ stop: [1] }, 'stop'],
+      [{ response_format: { type: 'xml' } }, 'response_format.type'],
+    ];
+    for (const [body, param] of wrong) {
+      const response = await post(body);
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({ error: { param, code: 'invalid_request' } });
+    }
+    expect(events).toEqual([]);
   });
 });
 

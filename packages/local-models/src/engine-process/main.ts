@@ -71,5 +71,6 @@ process.on('message', (order: EngineOrder) => {
 });
 // Whoever started us is gone.
 process.on('disconnect', () => process.exit(0));
-// Ctrl-C reaches the whole group; those who are being answered are still waited for.
+// Ctrl-C and service managers reach the whole group; our parent still waits for those who are being answered.
 process.on('SIGINT', () => {});
+process.on('SIGTERM', () => {});

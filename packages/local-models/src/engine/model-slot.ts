@@ -139,6 +139,7 @@ export class ModelSlot {
     try {
       const engine = await open(this.#closed.signal);
       this.#loadMs = elapsed() - since;
+      this.#lastUsed = elapsed();
       this.#standing = { state: 'warm', engine };
       onEvent({ type: 'warm', model: this.ref, loadMs: this.#loadMs, rss: engine.rss });
       void engine.ended.then(({ code, signal, stderr }) => {

@@ -8,6 +8,8 @@ const PROGRAM = fileURLToPath(new URL('../../dist/engine-process/main.js', impor
 const LIBRARY = 'node-llama-cpp 3.22';
 /** What the engine wrote last is kept for the log. */
 const KEPT_STDERR = 2_000;
+/** An engine that goes on for so long after it was told to stop an answer hangs, and is ended. */
+const STOPS_WITHIN_MS = 30_000;
 
 export interface ChatHandlers {
   readonly onText: (text: string, reasoning: boolean) => void;
@@ -144,7 +146,11 @@ export async function startEngine(options: StartEngineOptions): Promise<Engine> 
     async chat(chatOrder, handlers, chatSignal) {
       chatSignal.throwIfAborted();
       const id = (lastId += 1);
-      const cancel = (): void => send({ type: 'cancel', id });
+      let hanging: NodeJS.Timeout | undefined;
+      const cancel = (): void => {
+        send({ type: 'cancel', id });
+        hanging = setTimeout(() => child.kill('SIGKILL'), STOPS_WITHIN_MS).unref();
+      };
       chatSignal.addEventListener('abort', cancel, { once: true });
       try {
         return await new Promise<ChatResult>((resolve, reject) => {
@@ -154,6 +160,7 @@ export async function startEngine(options: StartEngineOptions): Promise<Engine> 
         });
       } finally {
         running.delete(id);
+        clearTimeout(hanging);
         chatSignal.removeEventListener('abort', cancel);
       }
     },
