@@ -226,7 +226,7 @@ export const englishFindings: FindingTexts = {
   'refresh-failing': ({ id, failure, times }) => ({
     message: `Refreshing \`${id}\` fails (${failure}, ${times} in a row).`,
     action: failure.startsWith('bad-answer')
-      ? 'What answers in the token host’s place is no OAuth server: look for a page of a proxy or of a guest network.'
+      ? 'What answers there is no OAuth server: compare `oauth` of the provider in config.yml, and look for a page of a proxy or of a guest network.'
       : 'The server goes on trying; look at the findings about the way to the token host first.',
   }),
   'refresh-hangs': ({ id, since }) => ({

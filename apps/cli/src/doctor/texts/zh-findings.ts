@@ -226,7 +226,7 @@ export const chineseFindings: FindingTexts = {
   'refresh-failing': ({ id, failure, times }) => ({
     message: `\`${id}\` 刷新失败（${failure}，连续 ${times} 次）。`,
     action: failure.startsWith('bad-answer')
-      ? '在令牌服务器位置应答的不是 OAuth 服务器：请查找代理或访客网络的页面。'
+      ? '应答的不是 OAuth 服务器：请核对 config.yml 中该提供方的 `oauth`，并查找代理或访客网络的页面。'
       : '服务器会继续尝试；请先看关于到令牌服务器路径的发现。',
   }),
   'refresh-hangs': ({ id, since }) => ({
