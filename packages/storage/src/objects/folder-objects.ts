@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, opendir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -83,7 +84,7 @@ export async function openFolderObjects(options: { readonly directory: string })
       if (handle === undefined) continue;
       if (end === start) {
         await handle.close();
-        return { object, body: checkedBody({ object, body: emptyBody(), start, end }) };
+        return { object, body: checkedBody({ object, body: emptyBody(), start, end }), cancel: async () => {} };
       }
       const stream = createReadStream('', {
         fd: handle,
@@ -91,7 +92,14 @@ export async function openFolderObjects(options: { readonly directory: string })
         end: end - 1,
         ...(signal === undefined ? {} : { signal }),
       });
-      return { object, body: checkedBody({ object, body: stream as AsyncIterable<Uint8Array>, start, end }) };
+      return {
+        object,
+        body: checkedBody({ object, body: stream as AsyncIterable<Uint8Array>, start, end }),
+        cancel: async () => {
+          stream.destroy();
+          if (!stream.closed) await once(stream, 'close');
+        },
+      };
     }
     throw new MoltbotError('object_store_unavailable', `The bytes of the object \`${key}\` are missing.`);
   }

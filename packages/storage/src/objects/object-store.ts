@@ -60,5 +60,7 @@ export interface GetObject {
 
 export interface ObjectBody {
   readonly object: StoredObject;
+  /** To be read once, or else cancelled: until then it holds a file or a connection. */
   readonly body: AsyncIterable<Uint8Array>;
+  cancel(): Promise<void>;
 }

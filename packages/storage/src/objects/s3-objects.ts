@@ -92,14 +92,20 @@ export function openS3Objects(options: S3ObjectsOptions): ObjectStore {
       const object = await head(key, signal);
       if (object === undefined) return undefined;
       const { start, end } = rangeOf(object.size, range);
-      if (start === end) return { object, body: checkedBody({ object, body: noBytes(), start, end }) };
+      if (start === end) {
+        return { object, body: checkedBody({ object, body: noBytes(), start, end }), cancel: async () => {} };
+      }
       const response = await repeated(signal, async () => request(client(signal), key, { from: start, to: end - 1 }));
       const stream = response?.body ?? undefined;
       if (response === undefined || stream === undefined) continue;
       const { size, sha256 } = toObject(key, response);
       if (size === object.size && sha256 === object.sha256) {
         const body = stream as unknown as AsyncIterable<Uint8Array>;
-        return { object, body: checkedBody({ object, body, start, end }) };
+        return {
+          object,
+          body: checkedBody({ object, body, start, end }),
+          cancel: async () => stream.cancel().catch(() => undefined),
+        };
       }
       // Replaced between the two requests.
       await stream.cancel();

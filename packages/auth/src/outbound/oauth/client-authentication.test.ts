@@ -54,7 +54,7 @@ describe('how a client proves itself', () => {
   ] as [string, { privateKey: KeyObject; publicKey: KeyObject }, 'pkcs1' | 'sec1' | 'pkcs8'][])(
     'is a signature by %s where the key says so',
     async (algorithm, pair, type) => {
-      const pem = pair.privateKey.export({ type: type as 'pkcs8', format: 'pem' }).toString();
+      const pem = pair.privateKey.export({ type, format: 'pem' }).toString();
       const { body, authorization } = await sent({ privateKey: new Secret(pem), privateKeyId: 'key-1' });
       expect(authorization).toBeNull();
       expect(body['client_assertion_type']).toBe('urn:ietf:params:oauth:client-assertion-type:jwt-bearer');
