@@ -116,7 +116,7 @@ export const JOBS = {
     backoff: { firstMs: 1_000, jitter: 0.5 },
     timeoutMs: 60_000,
     retention: SCHEDULED_RETENTION,
-    schedule: { everyMs: 300_000 },
+    schedule: { cron: '*/5 * * * *' },
   },
   'usage-rollup': {
     title: 'Sums up the ledger by hour and by day',
