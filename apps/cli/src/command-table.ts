@@ -266,6 +266,23 @@ export const COMMANDS: readonly CommandRow[] = [
     options: [{ flags: '--file <name>', key: 'artifact' }, { flags: '--out <file>', key: 'out' }, ...CLIENT_OPTIONS],
     load: async () => (await import('./commands/jobs-result.js')).jobsResult,
   },
+  {
+    name: 'logs analyze',
+    arguments: '<files...>',
+    key: 'logsAnalyze',
+    options: [
+      { flags: '--baseline <file>', key: 'logsBaseline' },
+      { flags: '--since <time>', key: 'logsSince' },
+      { flags: '--until <time>', key: 'logsUntil' },
+      { flags: '--format <name>', key: 'logsFormat' },
+      { flags: '--message-only', key: 'logsMessageOnly' },
+      { flags: '--max-lines <count>', key: 'logsMaxLines' },
+      { flags: '--top <count>', key: 'logsTop' },
+      { flags: '--html <file>', key: 'logsHtml' },
+      { flags: '--templates-jsonl <file>', key: 'logsTemplatesJsonl' },
+    ],
+    load: async () => (await import('./commands/logs-analyze.js')).logsAnalyze,
+  },
   { name: 'status', key: 'status', load: async () => (await import('./commands/status.js')).status },
   {
     name: 'doctor',

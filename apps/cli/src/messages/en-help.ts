@@ -8,6 +8,7 @@ export const englishHelp = {
     config: 'Look at the configuration, check it, change it',
     keys: 'API keys of those who call this server',
     jobs: 'Jobs that the worker does: ask for them, follow, cancel, retry, read results',
+    logs: 'What is in log files',
     auth: 'Credentials by which this server calls the providers',
   },
   commands: {
@@ -43,6 +44,8 @@ export const englishHelp = {
     jobsCancel: 'End a job that waits or runs',
     jobsRetry: 'Let a job that failed for good, or was cancelled, be done once more',
     jobsResult: 'Print what a completed job has found, or one of the files that it left',
+    logsAnalyze:
+      'Find the templates of log files, with counts, errors, latencies, spikes, odd sequences and what is new. `-` stands for stdin; gzip and zstd are unpacked. No server is needed; Ctrl-C prints what was found so far',
     status: 'Say what runs and whether it is ready',
     doctor:
       'Check everything that MoltBot stands on, measure what can be measured, and name one cause with its evidence. Exit code 1: there are errors; 2: only warnings (with --lint); 0: neither',
@@ -100,6 +103,15 @@ export const englishHelp = {
     jobLimit: 'how many at most (20)',
     artifact: 'one of the job’s files, instead of its result',
     out: 'write it to this new file',
+    logsBaseline: 'a log to compare with: what is new, what has vanished',
+    logsSince: 'only from then on: a time (UTC without a zone), or how long ago, like 2h',
+    logsUntil: 'only before then',
+    logsFormat: 'auto, json, logfmt, access, syslog5424, syslog3164, text or plain (auto)',
+    logsMessageOnly: 'each line is the message itself',
+    logsMaxLines: 'read so many lines at most',
+    logsTop: 'how many templates and routes to show (50; 20 on the terminal)',
+    logsHtml: 'also write the report as one HTML file',
+    logsTemplatesJsonl: 'also write the template of each line, as JSON lines',
     auditLimit: 'how many at most (100)',
   },
 };

@@ -2,6 +2,7 @@ import { ERRORS, type ErrorCode } from '@moltbot/contracts';
 import { englishAuth } from './en-auth.js';
 import { englishHelp } from './en-help.js';
 import { englishJobs } from './en-jobs.js';
+import { englishLogs } from './en-logs.js';
 import { englishKeys } from './en-keys.js';
 
 /** English. `command` is how to call us here. */
@@ -10,6 +11,7 @@ export const english = (command: string) => ({
   ...englishAuth(command),
   ...englishJobs(command),
   ...englishKeys(command),
+  ...englishLogs(command),
   errorAction: (code: ErrorCode): string => ERRORS[code].action.replaceAll('`moltbot ', `\`${command} `),
 
   usageHint: `See: ${command} --help`,

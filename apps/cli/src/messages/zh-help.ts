@@ -9,6 +9,7 @@ export const chineseHelp: typeof englishHelp = {
     config: '查看、检查和修改配置',
     keys: '调用本服务器所用的 API 密钥',
     jobs: 'worker 执行的任务：提交、跟踪、取消、重试、读取结果',
+    logs: '日志文件里有什么',
     auth: '本服务器调用提供方所用的凭据',
   },
   commands: {
@@ -43,6 +44,8 @@ export const chineseHelp: typeof englishHelp = {
     jobsCancel: '结束等待中或执行中的任务',
     jobsRetry: '重新执行最终失败或已取消的任务',
     jobsResult: '打印已完成任务的结果，或其留下的某个文件',
+    logsAnalyze:
+      '找出日志文件中的模板及其数量、错误、延迟、突增、异常序列和新增内容。`-` 表示标准输入；自动解压 gzip 和 zstd。不需要服务器；按 Ctrl-C 打印目前的结果',
     status: '显示哪些进程在运行、是否就绪',
     doctor:
       '检查 MoltBot 依赖的一切，能测量的都测量，并给出一个原因及其证据。退出码 1：有错误；2：只有警告（使用 --lint 时）；0：都没有',
@@ -100,6 +103,15 @@ export const chineseHelp: typeof englishHelp = {
     jobLimit: '最多多少个（20）',
     artifact: '任务的某个文件，而不是结果',
     out: '写入这个新文件',
+    logsBaseline: '用于比较的日志：哪些是新增的，哪些消失了',
+    logsSince: '只从该时间起：时间（无时区按 UTC），或多久以前，例如 2h',
+    logsUntil: '只到该时间之前',
+    logsFormat: '格式：auto、json、logfmt、access、syslog5424、syslog3164、text 或 plain（auto）',
+    logsMessageOnly: '每一行就是消息本身',
+    logsMaxLines: '最多读取这么多行',
+    logsTop: '显示多少个模板和路由（50；终端上 20）',
+    logsHtml: '同时把报告写成一个 HTML 文件',
+    logsTemplatesJsonl: '同时以 JSON lines 写出每一行的模板',
     auditLimit: '最多显示多少条（100）',
   },
 };

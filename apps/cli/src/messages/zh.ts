@@ -3,6 +3,7 @@ import { chineseAuth } from './zh-auth.js';
 import { chineseErrorActions } from './zh-error-actions.js';
 import { chineseHelp } from './zh-help.js';
 import { chineseJobs } from './zh-jobs.js';
+import { chineseLogs } from './zh-logs.js';
 import { chineseKeys } from './zh-keys.js';
 
 /** Chinese. `command` is how to call us here. */
@@ -11,6 +12,7 @@ export const chinese = (command: string): Messages => ({
   ...chineseAuth(command),
   ...chineseJobs(command),
   ...chineseKeys(command),
+  ...chineseLogs(command),
   errorAction: (code) => chineseErrorActions[code].replaceAll('`moltbot ', `\`${command} `),
 
   usageHint: `参见：${command} --help`,

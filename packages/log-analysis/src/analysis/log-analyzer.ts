@@ -300,6 +300,7 @@ export class LogAnalyzer {
   }
 
   #time(stats: TemplateStats, timestampMs: number, level: number): void {
+    const { lastMs: before } = stats;
     stats.firstMs = earlier(stats.firstMs, timestampMs);
     stats.lastMs = later(stats.lastMs, timestampMs);
     this.firstMs = earlier(this.firstMs, timestampMs);
@@ -308,8 +309,13 @@ export class LogAnalyzer {
     if (bucket < 0) return;
     this.total[bucket] = (this.total[bucket] as number) + 1;
     if (level >= 5) this.totalErrors[bucket] = (this.totalErrors[bucket] as number) + 1;
-    stats.series ??= this.timelines.newSeries();
-    stats.series[bucket] = (stats.series[bucket] as number) + 1;
+    if (stats.series === undefined) {
+      // Most templates of a wild log are seen once: the series waits for the second time.
+      if (Number.isNaN(before)) return;
+      stats.series = this.timelines.newSeries();
+      this.timelines.add(stats.series, before);
+    }
+    this.timelines.add(stats.series, timestampMs);
   }
 
   #route(record: LogRecord): void {

@@ -160,6 +160,7 @@ export function mergeStats(from: Template, into: Template, timelines: Timelines,
       budget.variables += 1;
     }
   });
+  mergeSeries(source, target, timelines);
   target.count += source.count;
   target.baseline += source.baseline;
   target.errors += source.errors;
@@ -170,14 +171,6 @@ export function mergeStats(from: Template, into: Template, timelines: Timelines,
     target.firstLine = source.firstLine;
   if (source.lastLine > target.lastLine) target.lastLine = source.lastLine;
   for (const sample of source.samples) if (target.samples.length < MAX_SAMPLES) target.samples.push(sample);
-  if (source.series !== undefined) {
-    if (target.series === undefined) target.series = source.series;
-    else {
-      for (let at = 0; at < source.series.length; at += 1)
-        target.series[at] = (target.series[at] as number) + (source.series[at] as number);
-      timelines.drop(source.series);
-    }
-  }
   if (source.durations !== undefined) {
     if (target.durations === undefined) target.durations = source.durations;
     else {
@@ -186,6 +179,27 @@ export function mergeStats(from: Template, into: Template, timelines: Timelines,
     }
   }
   from.attachment = undefined;
+}
+
+/** What was seen once has no series yet, only its time. */
+function mergeSeries(source: TemplateStats, target: TemplateStats, timelines: Timelines): void {
+  if (Number.isNaN(source.firstMs)) return;
+  if (target.series === undefined && Number.isNaN(target.firstMs)) {
+    target.series = source.series;
+    return;
+  }
+  if (target.series === undefined) {
+    target.series = timelines.newSeries();
+    timelines.add(target.series, target.firstMs);
+  }
+  if (source.series === undefined) {
+    timelines.add(target.series, source.firstMs);
+    return;
+  }
+  for (let at = 0; at < source.series.length; at += 1) {
+    target.series[at] = (target.series[at] as number) + (source.series[at] as number);
+  }
+  timelines.drop(source.series);
 }
 
 /** Gives back what the template held. */

@@ -22,6 +22,12 @@ export class Timelines {
     return series;
   }
 
+  /** Counts one line at this time. */
+  add(series: Series, ms: number): void {
+    const bucket = this.bucketOf(ms);
+    if (bucket >= 0) series[bucket] = (series[bucket] as number) + 1;
+  }
+
   drop(series: Series): void {
     this.#series.delete(series);
   }

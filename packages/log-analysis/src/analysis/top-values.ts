@@ -11,9 +11,10 @@ export interface ValueCount {
 
 /** Space-saving (Metwally, Agrawal, El Abbadi 2005): the most frequent values of a stream with 16 counters. */
 export class TopValues {
-  readonly #hashes = new Uint32Array(TOP_VALUES);
-  readonly #counts = new Float64Array(TOP_VALUES);
-  readonly #errors = new Float64Array(TOP_VALUES);
+  // Plain arrays: most variables show one value or two.
+  readonly #hashes: number[] = [];
+  readonly #counts: number[] = [];
+  readonly #errors: number[] = [];
   readonly #values: string[] = [];
   total = 0;
 

@@ -11,7 +11,7 @@ export type ThreadMessage =
   | { readonly type: 'error'; readonly message: string };
 
 /** The heap collects early instead of growing: without it garbage, not data, would take several hundred MB. */
-const HEAP_LIMITS = { maxOldGenerationSizeMb: 144, maxYoungGenerationSizeMb: 16 };
+const HEAP_LIMITS = { maxOldGenerationSizeMb: 120, maxYoungGenerationSizeMb: 16 };
 
 /**
  * `runLogAnalysis` in a thread of its own with a small heap: at most 256 MB for the process whatever the size of the logs, and
