@@ -96,7 +96,10 @@ describe('the machine', () => {
   });
 
   it('has no address or no right for a port', async () => {
-    writeFileSync(home.configFile, JSON.stringify({ server: { host: '192.0.2.1', access: 'api_key' } }));
+    writeFileSync(
+      home.configFile,
+      JSON.stringify({ server: { host: '192.0.2.1', metrics_port: 1, access: 'api_key' } }),
+    );
     expect((await report(['ports.chat'])).verdict).toMatchObject({
       code: 'port-forbidden',
       message: expect.stringContaining('EADDRNOTAVAIL'),
