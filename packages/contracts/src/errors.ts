@@ -38,7 +38,8 @@ export const ERRORS = {
     http: 401,
     retryable: false,
     title: 'No API key was sent',
-    action: 'Send `Authorization: Bearer KEY` or `x-api-key: KEY`; create one with `moltbot keys create NAME`.',
+    action:
+      'Send `Authorization: Bearer KEY` or `x-api-key: KEY` (the command: `--key KEY` or MOLTBOT_API_KEY); create one with `moltbot keys create NAME`.',
   },
   invalid_api_key: {
     http: 401,
@@ -63,7 +64,7 @@ export const ERRORS = {
     http: 403,
     retryable: false,
     title: 'The caller may not do this',
-    action: 'Use a key with the scope that the message names.',
+    action: 'Use a key that may do what the message names.',
   },
   forbidden_origin: {
     http: 403,
@@ -177,13 +178,13 @@ export const ERRORS = {
     http: 503,
     retryable: false,
     title: 'There is no usable credential for the provider',
-    action: 'Add one to `auth.json` (see docs/configuration.md).',
+    action: 'Add a key to `auth.json`, or sign in (see docs/credentials.md).',
   },
   credential_rejected: {
     http: 503,
     retryable: false,
     title: 'The provider rejected the credential',
-    action: 'Replace the key in `auth.json`; see `moltbot models test`.',
+    action: 'Replace the key in `auth.json`, or sign in again; `moltbot auth status` says which.',
   },
   credential_expired: {
     http: 503,

@@ -90,7 +90,7 @@ export const englishFindings: FindingTexts = {
   }),
   'proxy-login': ({ proxy, host }) => ({
     message: `The proxy ${proxy} wants a login before it lets through to ${host} (407).`,
-    action: 'Put user and password into the proxy’s address: http://USER:PASSWORD@PROXY:PORT.',
+    action: 'Put user and password into the proxy’s address (http://USER:PASSWORD@PROXY:PORT), or correct those in it.',
   }),
   'proxy-refuses': ({ proxy, host, status }) => ({
     message:

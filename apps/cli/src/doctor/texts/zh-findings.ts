@@ -90,7 +90,7 @@ export const chineseFindings: FindingTexts = {
   }),
   'proxy-login': ({ proxy, host }) => ({
     message: `代理 ${proxy} 要求先登录才放行到 ${host}（407）。`,
-    action: '请在代理地址中写入用户名和密码：http://USER:PASSWORD@PROXY:PORT。',
+    action: '请在代理地址中写入用户名和密码（http://USER:PASSWORD@PROXY:PORT），或更正其中已有的。',
   }),
   'proxy-refuses': ({ proxy, host, status }) => ({
     message:
