@@ -1,9 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createVault } from '@moltbot/auth';
-import { type LoadedConfig, settingsSchema } from '@moltbot/config';
+import { type LoadedConfig, moltbotPaths, settingsSchema } from '@moltbot/config';
+import { openLocalModels } from '@moltbot/local-models';
+import { writeTestGguf } from '@moltbot/local-models/testing';
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type OpenModels, openModels } from './open-models.js';
 
 const ANSWERS: Readonly<Record<string, unknown>> = {
@@ -35,6 +40,7 @@ const ANSWERS: Readonly<Record<string, unknown>> = {
   },
 };
 
+const home = join(tmpdir(), 'moltbot-no-such-home');
 let upstream: Server;
 let baseUrl: string;
 let seen: { readonly path: string; readonly body: Record<string, unknown> }[];
@@ -82,6 +88,9 @@ beforeEach(async () => {
   };
   models = await openModels({
     config: () => config,
+    paths: moltbotPaths({ env: { MOLTBOT_HOME: home }, homeDirectory: home }),
+    env: {},
+    onLocalModel: () => {},
     proxy: { httpProxy: undefined, httpsProxy: undefined, noProxy: [] },
     vault: createVault({ credentials: () => config.credentials }),
     observer: {},
@@ -131,5 +140,44 @@ describe('warming a model', () => {
     await once(upstream, 'request');
     abort.abort();
     await expect(warming).rejects.toMatchObject({ code: 'client_closed' });
+  });
+});
+
+describe('warming a model that this machine runs itself', () => {
+  it('loads it where chat will look for it: in the server of the same home', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'moltbot-warm-'));
+    const paths = moltbotPaths({ env: { MOLTBOT_HOME: folder }, homeDirectory: folder });
+    await writeTestGguf(join(folder, 'small.gguf'));
+    const settings = settingsSchema.parse({
+      models: { primary: 'local:small' },
+      local_models: { threads: 1, models: { small: { file: 'small.gguf', context: 256 } } },
+    });
+    const config: LoadedConfig = { settings, origins: new Map(), warnings: [], credentials: [] };
+    const objects = async () => Promise.reject(new Error('no store'));
+    const server = await openLocalModels({ settings: () => settings, paths, role: 'host', objects });
+    const events: string[] = [];
+    const worker = await openModels({
+      config: () => config,
+      paths,
+      env: {},
+      onLocalModel: ({ type }) => events.push(type),
+      proxy: { httpProxy: undefined, httpsProxy: undefined, noProxy: [] },
+      vault: createVault({ credentials: () => [] }),
+      observer: {},
+    });
+    try {
+      await worker.warmer.warm('local:small', options(20_000));
+      expect(server.stateOf('local:small')?.state).toBe('warm');
+      await server.close();
+      // Without a server it is the worker's own: its jobs need models too.
+      await new Promise((resolve) => setTimeout(resolve, 1_100));
+      expect(events).toEqual([]);
+      await worker.warmer.warm('local:small', options(20_000));
+      expect(events).toEqual(['loading', 'warm']);
+    } finally {
+      await worker.close();
+      await server.close();
+      await rm(folder, { recursive: true });
+    }
   });
 });

@@ -260,8 +260,8 @@ describe('local models of two processes', () => {
   it('are for nobody who does not know the token', async () => {
     await open({ small: { file: 'small.gguf' } });
     const provider = local.settings(settings).providers['local'];
-    for (const headers of [{}, { authorization: 'Bearer guess' }]) {
-      expect((await fetch(`${provider?.base_url}/models`, { headers })).status).toBe(401);
+    for (const authorization of ['', 'Bearer guess']) {
+      expect((await fetch(`${provider?.base_url}/models`, { headers: { authorization } })).status).toBe(401);
     }
     const listed = await fetch(`${provider?.base_url}/models`, { headers: { ...provider?.headers } });
     expect(await listed.json()).toMatchObject({ data: [{ id: 'small' }] });
