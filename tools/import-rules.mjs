@@ -19,7 +19,7 @@ export const RULES = {
   'packages/queue': { values: ['contracts'], types: ['config'] },
   'packages/providers': { values: ['contracts', 'network'], types: ['config', 'auth', 'state'] },
   'packages/storage': { values: ['contracts'], types: ['config', 'auth'] },
-  'packages/local-models': { values: ['contracts'], types: ['config'] },
+  'packages/local-models': { values: ['contracts', 'config'], types: [] },
   'packages/credentials': { values: ['contracts', 'network', 'config', 'auth', 'storage'], types: [] },
   'apps/primary': {
     values: [

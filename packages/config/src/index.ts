@@ -23,6 +23,7 @@ export { isWritableByOthers } from './files/writable-by-others.js';
 export { describeSettings, type SettingDescription, settingsReferenceMarkdown } from './reference/describe.js';
 export { exampleConfig } from './reference/example-config.js';
 export { needsRestart } from './settings/restart-settings.js';
+export { type LocalAddress, withLocalProvider } from './settings/local-provider.js';
 export { type ShownSetting, shownSettings } from './reference/shown-settings.js';
 export { formatByteSize, parseByteSize } from './settings/byte-size.js';
 export {

@@ -1,10 +1,9 @@
 import { dirname, join } from 'node:path';
-import type { Settings } from '@moltbot/config';
+import { type LocalAddress, type Settings, withLocalProvider } from '@moltbot/config';
 import { LOCAL_PROVIDER, MoltbotError } from '@moltbot/contracts';
 import { ModelHost } from './engine/model-host.js';
 import { untilAborted } from './engine/model-slot.js';
 import { createFileCache, type ModelObjects } from './files/file-cache.js';
-import { type LocalAddress, withLocalProvider } from './local-provider.js';
 import type { LoadState, LocalModelEvent } from './model-state.js';
 import { createAddressReader, publishAddress, withdrawAddress } from './server/shared-address.js';
 import { startGateway } from './server/start-gateway.js';

@@ -1,5 +1,5 @@
 import { createVault } from '@moltbot/auth';
-import { type LoadedConfig, loadConfig } from '@moltbot/config';
+import { type LoadedConfig, loadConfig, withLocalProvider } from '@moltbot/config';
 import { createServerClient } from '../client/server-client.js';
 import type { Command, CommandContext, CommandOptions } from '../context.js';
 import { CommandError } from '../exit-codes.js';
@@ -67,8 +67,10 @@ async function listModels(context: CommandContext, options: CommandOptions) {
 async function fromConfiguration({ paths, env }: CommandContext): Promise<readonly Listed[]> {
   const { createModelRouter } = await import('@moltbot/providers');
   const config = await loadConfig({ paths, env });
+  // Where they are served is known to a running server only.
+  const settings = withLocalProvider(config.settings, { baseUrl: NO_DEMO, token: '' });
   const router = createModelRouter({
-    settings: () => config.settings,
+    settings: () => settings,
     vault: createVault({ credentials: () => config.credentials }),
     demoBaseUrl: () => NO_DEMO,
   });

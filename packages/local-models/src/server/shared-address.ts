@@ -1,7 +1,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { LocalAddress } from '../local-provider.js';
+import type { LocalAddress } from '@moltbot/config';
 
 interface Written extends LocalAddress {
   readonly pid: number;

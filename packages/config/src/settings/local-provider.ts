@@ -1,5 +1,5 @@
-import type { LocalModelSettings, ProviderModelSettings, ProviderSettings, Settings } from '@moltbot/config';
 import { LOCAL_PROVIDER } from '@moltbot/contracts';
+import type { LocalModelSettings, ProviderModelSettings, ProviderSettings, Settings } from '../schema.js';
 
 /** Where local models are served. */
 export interface LocalAddress {
