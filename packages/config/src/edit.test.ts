@@ -192,8 +192,17 @@ describe('setConfigValue', () => {
       .map(({ path, leaf }) => ({ key: formatKey(path), leaf }));
     const change = fc.constantFrom(...settable).chain(({ key, leaf }) => {
       const value = leaf.kind === 'choice' ? fc.constantFrom(...leaf.choices) : (texts[key] ?? written[leaf.kind]);
-      return (value ?? fc.constant('x')).map((value) => ({ key, value }));
+      // Where a bound of its own is in the way: what it is anyway.
+      const inBounds = (value: string) => (isTaken(key, value) ? value : String(leaf.default ?? value));
+      return (value ?? fc.constant('x')).map((value) => ({ key, value: inBounds(value) }));
     });
+    const isTaken = (key: string, value: string): boolean => {
+      try {
+        return setConfigValue({ text: 'models: {chains: {careful: {primary: "demo:z"}}}', key, value }) !== '';
+      } catch {
+        return false;
+      }
+    };
     const chain = '\nmodels:\n  chains: {careful: {primary: "demo:z"}} # kept\n';
     const files = [
       'models: {chains: {careful: {primary: "demo:z"}}}',
