@@ -125,6 +125,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       entry: THREAD_ENTRY,
     });
     closers.push(async () => threads.close());
+    const stopping = new AbortController();
     const runner = createRunner({
       handlers,
       deps: {
@@ -138,6 +139,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
         batchSlots: createSlots(() => config().settings.worker.batch.concurrency),
         threads,
         keepArtifact: createArtifactKeeper(objects.open),
+        stopping: stopping.signal,
         elapsed: () => performance.now(),
       },
       logger,
@@ -160,21 +162,30 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     );
     signal.throwIfAborted();
     await patiently(options, 'the queue', async () => untilAborted(queues.schedule(), signal));
-    return running(worker, queues, close);
+    return running({ worker, queues, stopping, close });
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-function running(worker: JobWorker, queues: Queues, close: () => Promise<void>): RunningWorker {
+function running(parts: {
+  readonly worker: JobWorker;
+  readonly queues: Queues;
+  readonly stopping: AbortController;
+  readonly close: () => Promise<void>;
+}): RunningWorker {
+  const { worker, queues, stopping, close } = parts;
   return {
     get active() {
       return worker.active;
     },
     requestWarmup: async () => (await queues.enqueue('warmup', {})).id,
     counts: async () => queues.counts(),
-    drain: async (graceMs) => worker.stop({ graceMs }),
+    drain: async (graceMs) => {
+      stopping.abort();
+      await worker.stop({ graceMs });
+    },
     close,
   };
 }

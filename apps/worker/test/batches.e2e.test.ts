@@ -359,6 +359,22 @@ describe('batches', () => {
     }
   });
 
+  it('is handed on by a worker that is told to stop, at once, and sends nothing twice', async () => {
+    upstream.setScript({ type: 'answer', headersDelayMs: 100 });
+    const before = upstream.requests.length;
+    const made = await submit(Array.from({ length: 60 }, (_, index) => line(`h${index}`)));
+    await until(made.id, ({ request_counts: counts }) => (counts?.completed ?? 0) >= 10);
+    const told = performance.now();
+    worker?.kill('SIGTERM');
+    expect(await worker?.ended()).toMatchObject({ code: 0 });
+    expect(performance.now() - told).toBeLessThan(5_000);
+    expect((await client().batches.retrieve(made.id)).request_counts?.completed).toBeLessThan(60);
+    worker = spawnWorker({ home: home.path });
+    await worker.ready();
+    expect((await until(made.id)).request_counts).toEqual({ total: 60, completed: 60, failed: 0 });
+    expect(upstream.requests.length - before).toBe(60);
+  });
+
   it('goes on where it stood when its worker is killed, twice, and answers no line twice in its files', async () => {
     const LINES = 200;
     upstream.setScript({ type: 'answer', headersDelayMs: 20 });

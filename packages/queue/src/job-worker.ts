@@ -142,7 +142,8 @@ export async function startJobWorker(options: StartOptions): Promise<JobWorker> 
     } catch (error) {
       await settledWithin(reporter.end(), NOTE_WITHIN_MS);
       const cancelled = isCancellation(controller.signal.reason);
-      if (stopping !== undefined && controller.signal.aborted && !cancelled) {
+      const handsOn = controller.signal.aborted || isShutdown(error);
+      if (stopping !== undefined && handsOn && !cancelled) {
         return await handBack(job, token, attempt, began);
       }
       const failed = failure(cancelled ? controller.signal.reason : error, attempt, performance.now() - began);
@@ -276,6 +277,11 @@ type FailedAttempt = (AttemptFailure | UnrecoverableError) & { readonly known: M
 
 function isCancellation(reason: unknown): boolean {
   return reason instanceof MoltbotError && reason.code === 'job_cancelled';
+}
+
+/** A long job that has noticed that the process stops. */
+function isShutdown(error: unknown): boolean {
+  return error instanceof MoltbotError && error.code === 'shutting_down';
 }
 
 function toAttempt(job: Job<JobEnvelope, unknown>): JobAttempt {

@@ -9,7 +9,7 @@ import { answeredLine, failedLine, unsentLine } from './result-lines.js';
 import { sendRequest } from './send-request.js';
 
 export interface AnswerOptions {
-  readonly deps: Pick<JobDeps, 'requests' | 'limiter' | 'storage' | 'settings' | 'batchSlots'>;
+  readonly deps: Pick<JobDeps, 'requests' | 'limiter' | 'storage' | 'settings' | 'metrics' | 'batchSlots' | 'stopping'>;
   readonly batchId: string;
   readonly endpoint: BatchEndpoint;
   readonly lines: AsyncIterable<InputLine>;
@@ -31,7 +31,7 @@ const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 60_000;
 /**
  * Sends every line that has no result yet, so many at a time as there are slots, and keeps what comes of each.
- * @throws the signal's reason; MoltbotError of the storage or the input's store
+ * @throws the signal's reason; MoltbotError `shutting_down` once what was under way has ended; those of the storage or the store
  */
 export async function answerLines(options: AnswerOptions): Promise<void> {
   const { batchId, endpoint, answered, keep, signal, deps } = options;
@@ -59,12 +59,14 @@ export async function answerLines(options: AnswerOptions): Promise<void> {
       const most = deps.settings().worker.batch.concurrency;
       while (running.size >= most) await Promise.race(running);
       both.throwIfAborted();
+      if (deps.stopping.aborted) throw new MoltbotError('shutting_down');
       if (line.type === 'refused') await keep(unsentLine({ ...line, batchId }, line));
       else begin(line);
     }
   } catch (error) {
     failed.error ??= error;
-    stop.abort(error);
+    // What was sent is paid: it may end, as long as the process may.
+    if (!deps.stopping.aborted) stop.abort(error);
   }
   await Promise.all(running);
   if (failed.error !== undefined) throw failed.error;

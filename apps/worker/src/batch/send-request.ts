@@ -9,6 +9,7 @@ import {
   readJsonObject,
   type Selection,
 } from '@moltbot/providers';
+import { countRequest } from '../count-request.js';
 import type { JobDeps } from '../deps.js';
 import type { BatchOwner } from './batch-owner.js';
 import { permittedPlan } from './permitted-plan.js';
@@ -24,7 +25,7 @@ export type Sent =
   | { readonly type: 'broke'; readonly error: MoltbotError };
 
 export interface SendOptions {
-  readonly deps: Pick<JobDeps, 'requests' | 'limiter' | 'storage' | 'settings'>;
+  readonly deps: Pick<JobDeps, 'requests' | 'limiter' | 'storage' | 'settings' | 'metrics'>;
   readonly endpoint: BatchEndpoint;
   readonly owner: BatchOwner;
   readonly body: Buffer;
@@ -71,17 +72,22 @@ export async function sendRequest(options: SendOptions): Promise<Sent> {
     ...end,
   });
   const { usage: ledger } = await deps.storage();
+  const ended = (end: Parameters<typeof record>[0]): void => {
+    const row = record(end);
+    ledger.recordRequest(row);
+    countRequest(deps.metrics, row);
+  };
   try {
     const { answer, servedBy, usage, costMicros } = await ask({ ...options, prepared, requestId });
-    ledger.recordRequest(record({ outcome: 'complete', servedBy, usage, costMicros }));
+    ended({ outcome: 'complete', servedBy, usage, costMicros });
     return { type: 'answered', requestId, body: answer };
   } catch (thrown) {
     const error = toMoltbotError(thrown);
     if (signal.aborted) {
-      ledger.recordRequest(record({ outcome: 'cancelled', errorCode: 'client_closed' }));
+      ended({ outcome: 'cancelled', errorCode: 'client_closed' });
       throw signal.reason;
     }
-    ledger.recordRequest(record({ outcome: 'failed', errorCode: error.code }));
+    ended({ outcome: 'failed', errorCode: error.code });
     return { type: 'failed', requestId, error };
   } finally {
     forget();
