@@ -1,5 +1,5 @@
 import { JOBS, type JobContract, type JobName, MoltbotError } from '@moltbot/contracts';
-import { childTraceContext, formatTraceparent, type Logger, parseTraceparent } from '@moltbot/observability';
+import { childTraceContext, type Logger, parseTraceparent } from '@moltbot/observability';
 import type { JobAttempt, JobProcessor } from '@moltbot/queue';
 import type { JobContext, JobDeps, JobHandlers } from './deps.js';
 
@@ -29,23 +29,35 @@ export function createRunner(options: RunnerOptions): JobProcessor {
       const path = ['payload', ...(issue?.path ?? [])].join('.');
       throw new MoltbotError('invalid_request', `${path}: ${issue?.message ?? 'not valid'}`, { param: path });
     }
-    const trace = childTraceContext(parseTraceparent(attempt.traceparent), { randomBytes });
-    const log = logger.child({
-      job: attempt.name,
-      jobId: attempt.id,
-      attempt: attempt.attempt,
-      traceId: trace.traceId,
-    });
-    if (log.isDebug) log.debug('job started', { traceparent: formatTraceparent(trace) });
+    // Most jobs say nothing: a trace and a logger of their own are made for those that do.
+    let own: Logger | undefined;
+    const ownLogger = (): Logger => {
+      own ??= jobLogger(attempt, { logger, randomBytes });
+      return own;
+    };
+    if (logger.isDebug) ownLogger().debug('job started', { traceparent: attempt.traceparent });
     try {
       const result = await withinLimit(row.timeoutMs, signal, async (limited) =>
-        handler(payload.data, deps, { jobId: attempt.id, signal: limited, logger: log, progress, followUp }),
+        handler(payload.data, deps, {
+          jobId: attempt.id,
+          signal: limited,
+          get logger() {
+            return ownLogger();
+          },
+          progress,
+          followUp,
+        }),
       );
       return parseResult(row, result);
     } catch (error) {
-      throw toJobError(error, log);
+      throw toJobError(error, ownLogger);
     }
   };
+}
+
+function jobLogger(attempt: JobAttempt, options: Pick<RunnerOptions, 'logger' | 'randomBytes'>): Logger {
+  const { traceId } = childTraceContext(parseTraceparent(attempt.traceparent), { randomBytes: options.randomBytes });
+  return options.logger.child({ job: attempt.name, jobId: attempt.id, attempt: attempt.attempt, traceId });
 }
 
 function rowOf(attempt: JobAttempt, handlers: JobHandlers): { row: JobContract; handler: AnyHandler } {
@@ -62,24 +74,27 @@ async function withinLimit<T>(
   outer: AbortSignal,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const limit = new AbortController();
-  const over = new MoltbotError('deadline_exceeded', `The job did not end within ${limitMs} ms`);
-  const timer = setTimeout(() => {
-    limit.abort(over);
+  const limited = new AbortController();
+  const onAbort = (): void => {
+    limited.abort(outer.reason);
+  };
+  if (outer.aborted) onAbort();
+  else outer.addEventListener('abort', onAbort, { once: true });
+  const late = Promise.withResolvers<never>();
+  let over: MoltbotError | undefined;
+  let timer = setTimeout(() => {
+    const error = new MoltbotError('deadline_exceeded', `The job did not end within ${limitMs} ms`);
+    over = error;
+    limited.abort(error);
+    timer = setTimeout(late.reject, LATE_MS, error);
   }, limitMs);
-  let lateTimer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    lateTimer = setTimeout(() => {
-      reject(over);
-    }, limitMs + LATE_MS);
-  });
   try {
-    return await Promise.race([work(AbortSignal.any([outer, limit.signal])), late]);
+    return await Promise.race([work(limited.signal), late.promise]);
   } catch (error) {
-    throw limit.signal.aborted ? over : error;
+    throw over ?? error;
   } finally {
     clearTimeout(timer);
-    clearTimeout(lateTimer);
+    outer.removeEventListener('abort', onAbort);
   }
 }
 
@@ -90,8 +105,8 @@ function parseResult(row: JobContract, result: unknown): unknown {
 }
 
 /** What a stranger threw is told to the log only. */
-function toJobError(error: unknown, logger: Logger): MoltbotError {
+function toJobError(error: unknown, logger: () => Logger): MoltbotError {
   if (error instanceof MoltbotError) return error;
-  logger.error('fault in a job', { error });
+  logger().error('fault in a job', { error });
   return new MoltbotError('internal_error', undefined, { cause: error });
 }

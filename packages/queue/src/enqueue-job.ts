@@ -45,9 +45,10 @@ export function prepareJob(options: {
   readonly payload: unknown;
   readonly enqueue: EnqueueOptions;
   readonly now: number;
-  readonly randomBytes: (size: number) => Buffer;
+  /** 16 hexadecimal digits. */
+  readonly random: () => string;
 }): PreparedJob {
-  const { enqueue, now, randomBytes } = options;
+  const { enqueue, now, random } = options;
   const { name, row } = jobRow(options.name);
   const { traceparent, owner, idempotencyKey, delayMs = 0 } = enqueue;
   if (idempotencyKey !== undefined && (idempotencyKey === '' || idempotencyKey.length > MAX_KEY)) {
@@ -62,10 +63,10 @@ export function prepareJob(options: {
     payload: parsePayload(row, options.payload),
     ...(traceparent === undefined ? {} : { traceparent }),
     ...(owner === undefined ? {} : { owner }),
-    ...(idempotencyKey === undefined ? {} : { submission: randomBytes(8).toString('hex') }),
+    ...(idempotencyKey === undefined ? {} : { submission: random() }),
   };
   // The id is always our own, so that a command that is sent again after a broken connection adds nothing.
-  const id = toJobId({ name, owner, idempotencyKey, now, random: randomBytes(8) });
+  const id = toJobId({ name, owner, idempotencyKey, now, random: random() });
   return {
     name,
     id,

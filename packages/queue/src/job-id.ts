@@ -20,12 +20,12 @@ export function toJobId(options: {
   readonly owner: string | undefined;
   readonly idempotencyKey: string | undefined;
   readonly now: number;
-  /** 8 bytes. */
-  readonly random: Buffer;
+  /** 16 hexadecimal digits. */
+  readonly random: string;
 }): string {
   const { name, owner, idempotencyKey, now, random } = options;
   const begin = `${name}-${ownerTag(owner)}-`;
-  if (idempotencyKey === undefined) return begin + now.toString(16).padStart(12, '0') + random.toString('hex');
+  if (idempotencyKey === undefined) return begin + now.toString(16).padStart(12, '0') + random;
   // Hashed, because BullMQ refuses some texts (a colon, a number) as an id.
   return `${begin}k${hash(`${owner ?? ''}\n${idempotencyKey}`, 32)}`;
 }

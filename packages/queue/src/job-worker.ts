@@ -126,21 +126,24 @@ export async function startJobWorker(options: StartOptions): Promise<JobWorker> 
     const controller = new AbortController();
     const ended = Promise.withResolvers<void>();
     running.set(key, { queue: attempt.queue, id: attempt.id, since: began, controller, ended: ended.promise });
-    const reporter = new ProgressReporter(async (value) => report(job, value));
+    let reporter: ProgressReporter | undefined;
     try {
       const result = await untilAborted(
         processor(attempt, {
           signal: controller.signal,
-          progress: async (value) => reporter.report(value),
+          progress: async (value) => {
+            reporter ??= new ProgressReporter(async (latest) => report(job, latest));
+            await reporter.report(value);
+          },
           followUp: options.followUpOf(attempt),
         }),
         controller.signal,
       );
-      await reporter.end();
+      await reporter?.end();
       onEvent({ type: 'completed', attempt, durationMs: performance.now() - began });
       return result;
     } catch (error) {
-      await settledWithin(reporter.end(), NOTE_WITHIN_MS);
+      if (reporter !== undefined) await settledWithin(reporter.end(), NOTE_WITHIN_MS);
       const cancelled = isCancellation(controller.signal.reason);
       const handsOn = controller.signal.aborted || isShutdown(error);
       if (stopping !== undefined && handsOn && !cancelled) {

@@ -231,15 +231,16 @@ export function describeJobChanges({ open, work, until, ended }: ConformanceTool
 
     it('go by their priority', async () => {
       const queues = open();
-      const order: string[] = [];
-      const row: { priority: number } = JOBS.probe;
-      jest.replaceProperty(row, 'priority', 5);
-      const late = await queues.enqueue('probe', {});
+      const row: { priority: number } = JOBS.warmup;
+      const priority = jest.replaceProperty(row, 'priority', 5);
+      const late = await queues.enqueue('warmup', {});
+      priority.replaceValue(1);
       const first = await queues.enqueue('warmup', {});
       expect(await queues.get(late.id)).toMatchObject({ state: 'waiting' });
-      await work(queues, async ({ name, id }) => {
+      const order: string[] = [];
+      await work(queues, async ({ id }) => {
         order.push(id);
-        return name === 'probe' ? { steps: 1, durationMs: 0 } : DONE;
+        return DONE;
       });
       await ended(queues, late.id);
       expect(order).toEqual([first.id, late.id]);
