@@ -33,7 +33,7 @@ afterAll(async () => {
 });
 
 function open(options: Partial<RedisStateOptions> = {}): SharedState {
-  const state = createRedisState({ url: server.url, prefix: `test-${prefixes}`, ...options });
+  const state = createRedisState({ url: server.url, prefix: `test-${prefixes}`, timeoutMs: 1_000, ...options });
   opened.push(state);
   return state;
 }
@@ -61,8 +61,8 @@ async function settled(state: SharedState): Promise<void> {
 // As in a cluster of many: a script that touches keys of several slots is refused.
 describeSharedState('createRedisState', async () => {
   prefixes += 1;
-  const state = open({ url: cluster.url });
-  const other = open({ url: cluster.url });
+  const state = open({ url: cluster.url, timeoutMs: 5_000 });
+  const other = open({ url: cluster.url, timeoutMs: 5_000 });
   return { state, other, pass: async (ms) => await pause(ms + 5), settle: async () => await settled(state) };
 });
 
@@ -137,19 +137,19 @@ describe('shared state in a Redis that', () => {
 
   it('does not answer costs one wait of the limit, then nothing, and a lease that was granted late is given back', async () => {
     prefixes += 1;
-    const state = open({ timeoutMs: 100 });
+    const state = open({ timeoutMs: 400 });
     await state.add('a', 1, 1_000);
-    await admin.call('CLIENT', 'PAUSE', '1000');
+    await admin.call('CLIENT', 'PAUSE', '3000');
     const started = performance.now();
     expect(await failureOf(state.acquireLease('l', 'x', 60_000))).toMatchObject({
       code: 'timeout',
       maybeApplied: true,
     });
-    expect(performance.now() - started).toBeLessThan(200);
+    expect(performance.now() - started).toBeLessThan(1_200);
     for (let index = 0; index < 50; index += 1) {
       expect(await failureOf(state.read('a'))).toMatchObject({ code: 'timeout' });
     }
-    expect(performance.now() - started).toBeLessThan(400);
+    expect(performance.now() - started).toBeLessThan(2_000);
     expect(state.trouble).toBe('no answer');
     await until(() => state.trouble === undefined);
     await until(async () => (await state.acquireLease('l', 'y', 60_000)) !== undefined);
@@ -158,7 +158,7 @@ describe('shared state in a Redis that', () => {
   it('hangs for long is asked over a new connection', async () => {
     prefixes += 1;
     const events: { readonly type: string }[] = [];
-    const state = open({ timeoutMs: 50, hangsAfterMs: 500, onEvent: (event) => events.push(event) });
+    const state = open({ timeoutMs: 400, hangsAfterMs: 1_000, onEvent: (event) => events.push(event) });
     await state.add('a', 1, 3_600_000);
     server.freeze();
     try {
