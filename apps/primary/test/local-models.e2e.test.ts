@@ -43,6 +43,12 @@ async function start(): Promise<PrimaryProcess> {
         primary: 'local:stored',
         fallbacks: ['demo:assistant'],
         chains: {
+          stubborn: {
+            primary: 'local:last',
+            fallbacks: ['demo:status=503'],
+            timeouts: { first_content: '10ms' },
+            retry_policy: { max_attempts: 1 },
+          },
           hurried: { primary: 'local:slow', fallbacks: ['demo:assistant'], timeouts: { first_content: '10ms' } },
         },
       },
@@ -53,6 +59,7 @@ async function start(): Promise<PrimaryProcess> {
           stored: { file: 'object:models/small.gguf', context: 32_768 },
           slow: model,
           lone: model,
+          last: model,
           cut: { file: 'cut.gguf' },
           page: { file: 'page.gguf' },
           large: { file: 'large.gguf' },
@@ -152,6 +159,12 @@ describe('a server with local models', () => {
     await untilState('local:slow', 'warm');
     const later = await ask({ model: 'hurried', stream: false });
     expect(await later.text()).toContain('small model');
+  });
+
+  it('waits for a model after all where the others fail', async () => {
+    const answer = await ask({ model: 'stubborn' });
+    expect(answer.headers.get('x-moltbot-model')).toBe('local:last');
+    expect(await answer.json()).toMatchObject({ choices: [{ message: { content: TEST_MODEL_ANSWER } }] });
   });
 
   it.each([

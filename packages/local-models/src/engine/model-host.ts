@@ -35,6 +35,7 @@ interface Kept {
 export class ModelHost {
   readonly #options: ModelHostOptions;
   readonly #slots = new Map<string, Kept>();
+  readonly #verified = new Set<string>();
   /** Of models that changed; their last answers may still be under way. */
   readonly #retired = new Set<Promise<void>>();
   readonly #timer: NodeJS.Timeout;
@@ -106,7 +107,14 @@ export class ModelHost {
     }, withinMs);
     const signal = AbortSignal.any([closed, limit.signal]);
     try {
-      const { path, header } = await openModelFile({ settings, folder, maxFileSize: max_file_size, cache, signal });
+      const { path, header } = await openModelFile({
+        settings,
+        folder,
+        maxFileSize: max_file_size,
+        cache,
+        verified: this.#verified,
+        signal,
+      });
       await this.#makeRoom(slot, estimateMemory(header, settings));
       return await startEngine({
         order: {

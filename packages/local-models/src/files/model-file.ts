@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import type { LocalModelSettings } from '@moltbot/config';
 import { MoltbotError } from '@moltbot/contracts';
 import { GgufFault } from '../gguf/byte-reader.js';
-import { type GgufHeader, readGgufHeader } from '../gguf/read-gguf-header.js';
+import { type GgufHeader, partsOf, readGgufHeader } from '../gguf/read-gguf-header.js';
 import { assertSize } from './assert-size.js';
 import type { FileCache } from './file-cache.js';
 
@@ -18,6 +18,8 @@ export interface ModelFileOptions {
   /** Bytes. */
   readonly maxFileSize: number;
   readonly cache: FileCache;
+  /** Files whose checksum was right, as they were then; added to. */
+  readonly verified: Set<string>;
   readonly signal: AbortSignal;
 }
 
@@ -34,29 +36,41 @@ export interface ModelFile {
 export async function openModelFile(options: ModelFileOptions): Promise<ModelFile> {
   const { settings, maxFileSize, cache, signal } = options;
   const { file, sha256 } = settings;
-  const path = file.startsWith(OBJECT)
+  const stored = file.startsWith(OBJECT);
+  const path = stored
     ? await cache.fetch({ key: file.slice(OBJECT.length), sha256, maxBytes: maxFileSize, signal })
     : await checkedPath(options);
-  return { path, header: await checkedHeader(path, file) };
+  const header = await checkedHeader(path, file);
+  if (stored && partsOf(header.metadata) > 1) {
+    const message = `The object ${file} is one of several parts of a model; join them (llama-gguf-split --merge) before.`;
+    throw new MoltbotError('model_file_invalid', message);
+  }
+  return { path, header };
 }
 
-async function checkedPath({ settings, folder, maxFileSize, signal }: ModelFileOptions): Promise<string> {
+async function checkedPath({ settings, folder, maxFileSize, verified, signal }: ModelFileOptions): Promise<string> {
   const { file, sha256 } = settings;
   let path: string;
   let size: number;
+  let mtimeMs: number;
   try {
     path = await realpath(resolve(folder, file));
     const info = await stat(path);
     if (!info.isFile()) throw new MoltbotError('model_file_invalid', `The model file ${file} is no regular file.`);
-    ({ size } = info);
+    ({ size, mtimeMs } = info);
   } catch (error) {
     if (error instanceof MoltbotError) throw error;
     const { code } = error as NodeJS.ErrnoException;
     throw new MoltbotError('model_file_missing', `The model file ${file} can't be opened (${code}).`, { cause: error });
   }
   assertSize(file, size, maxFileSize);
-  if (sha256 !== undefined && (await checksumOf(path, signal)) !== sha256) {
-    throw new MoltbotError('model_file_invalid', `The model file ${file} has another checksum than \`sha256\` says.`);
+  // A large file takes a minute: once for each of its versions.
+  const version = JSON.stringify([path, size, mtimeMs, sha256]);
+  if (sha256 !== undefined && !verified.has(version)) {
+    if ((await checksumOf(path, signal)) !== sha256) {
+      throw new MoltbotError('model_file_invalid', `The model file ${file} has another checksum than \`sha256\` says.`);
+    }
+    verified.add(version);
   }
   return path;
 }

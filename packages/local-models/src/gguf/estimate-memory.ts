@@ -1,4 +1,4 @@
-import type { GgufHeader } from './read-gguf-header.js';
+import { type GgufHeader, partsOf } from './read-gguf-header.js';
 
 /** The engine's process before a model is in it, and its work space. */
 const PROCESS_BYTES = 200 * 1_048_576;
@@ -20,5 +20,5 @@ export function estimateMemory(
   const heads = number('attention.head_count');
   const perHead = number('attention.key_length') || (heads > 0 ? number('embedding_length') / heads : 0);
   const cached = (number('attention.head_count_kv') || heads) * perHead * number('block_count');
-  return Math.ceil(PROCESS_BYTES + fileSize + cached * 2 * BYTES_PER_VALUE * context * parallel);
+  return Math.ceil(PROCESS_BYTES + fileSize * partsOf(metadata) + cached * 2 * BYTES_PER_VALUE * context * parallel);
 }

@@ -49,6 +49,7 @@ describe('the header of a model file', () => {
     ['a version to come', changed(4, (bytes) => bytes.writeUInt32LE(9)), 'version 9'],
     ['a file of another byte order', changed(4, (bytes) => bytes.writeUInt32BE(3)), 'little-endian'],
     ['as many tensors as 64 bits can say', changed(8, (bytes) => bytes.fill(255, 0, 8)), 'beyond all bounds'],
+    ['a file without tensors', changed(8, (bytes) => bytes.writeBigUInt64LE(0n)), 'no tensors'],
     ['a million tensors', changed(8, (bytes) => bytes.writeBigUInt64LE(1_000_000n)), '1000000 tensors'],
     ['a million entries', changed(16, (bytes) => bytes.writeBigUInt64LE(1_000_000n)), '1000000 entries'],
     ['a key of a gigabyte', changed(24, (bytes) => bytes.writeBigUInt64LE(1_000_000_000n)), 'bytes'],

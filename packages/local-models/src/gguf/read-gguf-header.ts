@@ -54,11 +54,13 @@ async function readHeader(reader: ByteReader, fileSize: number): Promise<GgufHea
   }
   const tensors = await reader.u64();
   const entries = await reader.u64();
-  if (tensors === 0 || tensors > MAX_TENSORS) throw new GgufFault(`it claims to have ${tensors} tensors`);
+  if (tensors > MAX_TENSORS) throw new GgufFault(`it claims to have ${tensors} tensors`);
   if (entries > MAX_ENTRIES) throw new GgufFault(`it claims to have ${entries} entries of metadata`);
   const metadata = await readMetadata(reader, entries);
   const architecture = metadata.get('general.architecture');
   if (typeof architecture !== 'string' || architecture === '') throw new GgufFault('it names no architecture');
+  // The first of several parts may have none.
+  if (tensors === 0 && partsOf(metadata) === 1) throw new GgufFault('it has no tensors');
   await checkTensors(reader, { tensors, fileSize, alignment: alignmentOf(metadata) });
   return { version, architecture, fileSize, tensors, metadata };
 }
@@ -118,6 +120,12 @@ async function readNumber(reader: ByteReader, type: number): Promise<number | bo
     default:
       return bytes.readDoubleLE();
   }
+}
+
+/** Files that the model is split into. */
+export function partsOf(metadata: ReadonlyMap<string, unknown>): number {
+  const parts = metadata.get('split.count');
+  return typeof parts === 'number' && parts > 1 ? parts : 1;
 }
 
 function alignmentOf(metadata: ReadonlyMap<string, unknown>): number {
