@@ -37,6 +37,8 @@ export function createResultKeeper(options: {
         for (const { stored } of taken) stored.reject(error);
       }
     }
+    // Here, and not in a `finally`: what came between the two would wait for ever.
+    storing = undefined;
   }
 
   async function store(results: readonly BatchResult[]): Promise<void> {
@@ -56,9 +58,7 @@ export function createResultKeeper(options: {
     async keep(result) {
       const stored = Promise.withResolvers<void>();
       buffered.push({ result, stored });
-      storing ??= storeAll().finally(() => {
-        storing = undefined;
-      });
+      storing ??= storeAll();
       await stored.promise;
     },
     async beat() {
