@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createReadStream, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleepFor } from 'node:timers/promises';
@@ -106,13 +107,14 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Processes that the server has started, by what they run. */
+/** Processes that the server has started for its models. */
 function engines(): readonly number[] {
-  const { pid = 0 } = primary.child;
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
-  return children.filter(
-    (child) => child > 1 && readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('engine-process'),
-  );
+  const all = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8', maxBuffer: 10_000_000 });
+  return all.split('\n').flatMap((line) => {
+    const [pid, parent, ...command] = line.trim().split(/\s+/);
+    const mine = Number(parent) === primary.child.pid && command.join(' ').includes('engine-process');
+    return mine && Number(pid) > 1 ? [Number(pid)] : [];
+  });
 }
 
 describe('a server with local models', () => {

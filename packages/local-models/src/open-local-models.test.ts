@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -338,12 +338,10 @@ describe('a local model that can not be loaded', () => {
   });
 
   it('says what to install where the engine is missing', async () => {
-    const program = join(folder, 'lacks.mjs');
-    await writeFile(
-      program,
-      `process.on('message', () => process.send({ type: 'load-failed', reason: 'missing', message: 'Cannot find package' }));`,
-    );
-    await open({ small: { file: 'small.gguf' } }, {}, { program });
+    // The same program where no package is near.
+    await cp(join(import.meta.dirname, '../dist/engine-process'), join(folder, 'alone'), { recursive: true });
+    await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
+    await open({ small: { file: 'small.gguf' } }, {}, { program: join(folder, 'alone/main.js') });
     const outcome = await local.load('local:small', { withinMs: 10_000, signal: here });
     expect(outcome).toMatchObject({
       outcome: 'failed',
