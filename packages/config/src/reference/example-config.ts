@@ -18,6 +18,8 @@ const EXAMPLES: Readonly<Record<string, WrittenValue>> = {
   'models.chains.<name>.timeouts.first_content': '15s',
   'models.chains.<name>.timeouts.gap': '20s',
   'models.chains.<name>.timeouts.total': '2m',
+  'worker.queues.<name>': 'default',
+  'worker.queues.<name>.concurrency': 8,
   'providers.<name>': 'my-server',
   'providers.<name>.kind': 'openai-compatible',
   'providers.<name>.base_url': 'http://127.0.0.1:8000/v1',
