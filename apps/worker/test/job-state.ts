@@ -8,7 +8,7 @@ export async function job(
   queues: Queues,
   id: string,
   reached: (snapshot: JobSnapshot) => boolean = ({ state }) => ENDED_JOB_STATES.has(state),
-): Promise<JobSnapshot> {
+): Promise<JobSnapshot<'warmup'>> {
   const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
     const snapshot = await queues.find('warmup', id).catch(() => undefined);

@@ -204,7 +204,7 @@ export function describeJobChanges({ open, work, until, ended }: ConformanceTool
 
     it('begin by their schedule, each time once however many processes say so, and stop when it is taken away', async () => {
       const queues = open();
-      const row: { schedule?: JobContract['schedule'] } = JOBS.warmup;
+      const row: { readonly title: string; schedule?: JobContract['schedule'] } = JOBS.warmup;
       row.schedule = { everyMs: 300 };
       try {
         await Promise.all([queues.schedule(), queues.schedule()]);

@@ -52,8 +52,10 @@ function scene(warm: ModelWarmer['warm'], { loadTimeout = '5s' } = {}): Scene {
       settings: () => settings,
       metrics: createMetrics({ role: 'worker', version: '1' }),
       elapsed: () => (now += 100),
-    },
+    } satisfies Partial<JobDeps> as unknown as JobDeps,
     context: {
+      jobId: 'j',
+      followUp: async () => ({ id: '' }),
       signal: abort.signal,
       logger: createLogger({ role: 'worker', console: 'none' }),
       progress: async (value) => void progress.push(value),
