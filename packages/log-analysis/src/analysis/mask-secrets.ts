@@ -1,4 +1,4 @@
-const MASK = '***';
+export const MASK = '***';
 const STOPPERS = String.raw`\s"',;&)}\]`;
 
 /** Secrets of the usual shapes; only samples and values that are shown pass through here. */
@@ -14,8 +14,14 @@ const SHAPES: readonly (readonly [RegExp, string])[] = [
     ),
     `$1${MASK}`,
   ],
-  [/(\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@]*:)[^\s/@]+@/gi, `$1${MASK}@`],
+  [/((?:\b[a-z][a-z0-9+.-]*:\/\/|^)[^\s/:@]*:)[^\s/@]+@/gi, `$1${MASK}@`],
 ];
+
+const SECRET_NAME =
+  /(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|authorization|cookie|credential|bearer|basic|private[_-]?key|(?:\b(?:sk|pk|rk|xox[abprs]|gh[pousr]|glpat)[-_]))["']?\s*[=:]?\s*["']?(?:bearer|basic|token)?\s*$/i;
+
+/** Whether what follows this text is a secret: `password=`, `Authorization: Bearer `. */
+export const announcesSecret = (before: string): boolean => SECRET_NAME.test(before);
 
 /** The text with what looks like a secret replaced by stars. */
 export function maskSecrets(text: string): string {

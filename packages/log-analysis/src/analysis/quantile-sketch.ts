@@ -44,15 +44,22 @@ export class QuantileSketch {
       this.#offset = key - 16;
       return;
     }
-    const low = Math.min(this.#offset, key);
-    const high = Math.max(this.#offset + this.#bins.length - 1, key);
-    const length = Math.min(MAX_BINS, (high - low + 1) * 2);
+    let first = 0;
+    let last = this.#bins.length - 1;
+    while (first < last && this.#bins[first] === 0) first += 1;
+    while (last > first && this.#bins[last] === 0) last -= 1;
+    const low = Math.min(this.#offset + first, key);
+    const high = Math.max(this.#offset + last, key);
+    const span = high - low + 1;
+    const length = Math.min(MAX_BINS, span * 2);
     // Room on the side that grew; what falls below the lowest bin is counted in it.
-    const offset = high - low + 1 > MAX_BINS ? high - MAX_BINS + 1 : key < this.#offset ? high - length + 1 : low;
+    const offset = span > MAX_BINS ? high - MAX_BINS + 1 : key === low ? high - length + 1 : low;
     const bins = new Float64Array(length);
     for (let at = 0; at < this.#bins.length; at += 1) {
+      const count = this.#bins[at] as number;
+      if (count === 0) continue;
       const target = Math.max(0, at + this.#offset - offset);
-      bins[target] = (bins[target] as number) + (this.#bins[at] as number);
+      bins[target] = (bins[target] as number) + count;
     }
     this.#bins = bins;
     this.#offset = offset;

@@ -29,7 +29,7 @@ export class TimestampReader {
     const after = bytes[at + run];
     if (run === 4 && (after === 0x2d || after === 0x2f || after === 0x2e)) return this.#yearFirst(bytes, at, stop);
     if (run === 8 && at + run < stop) return this.#compact(bytes, at, stop);
-    if (run === 2 && after === 0x2f) return this.#slashes(bytes, at, stop);
+    if (run === 2 && after === 0x2f && isDigit(bytes[at + 3])) return this.#slashes(bytes, at, stop);
     if (run === 10 || run === 13) return this.#epoch(bytes, at, run, stop);
     if (run <= 2 && run > 0) return this.#dayMonthName(bytes, at, run, stop);
     return false;

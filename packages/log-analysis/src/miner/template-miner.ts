@@ -3,18 +3,17 @@ import { SHAPE } from '../scanner/shapes.js';
 import { TYPE, VARIABLE_BYTE } from '../scanner/variable-types.js';
 import { hashMasked, type KeyEntry, KeyTable } from './key-table.js';
 import { type MaskedWords, newMaskedWords, readMaskedWords, sameWord } from './masked-words.js';
-import { neededWords } from './needed-words.js';
-import { SiblingIndex } from './sibling-index.js';
+import { forgetEvicted, MergeCandidates } from './merge-candidates.js';
+import { restOf } from './rest-of.js';
 import {
-  commonPrefix,
   mapVariables,
   newTemplate,
   resolveTemplate,
   type Template,
   type VariableMap,
   withWildcards,
-  wordRanges,
 } from './template.js';
+import { setPrefixes, sharedPrefix, shortenPrefixes } from './word-prefixes.js';
 
 export interface MinerLimits {
   /** Exact masked messages that are remembered. */
@@ -26,14 +25,10 @@ export interface MinerLimits {
 
 export const DEFAULT_MINER_LIMITS: MinerLimits = { maxKeys: 50_000, maxTemplates: 10_000, maxRests: 131_072 };
 
-/** Templates of one structure that the fallback looks through. */
-const MAX_CANDIDATES = 96;
-/** Structures whose templates are remembered for the fallback. */
-const MAX_STRUCTURES = 20_000;
+/** Templates of one structure with more than one merged word. */
+const MAX_WILD = 96;
 /** Former ids that a template remembers. */
 const MAX_FORMER_IDS = 16;
-const REST_LOW = 0x9e3779b1;
-const REST_HIGH = 0x85ebca6b;
 
 export interface MinerCounts {
   readonly keys: number;
@@ -63,12 +58,11 @@ export class TemplateMiner {
   readonly #limits: MinerLimits;
   readonly #events: MinerEvents;
   readonly #keys: KeyTable;
-  readonly #siblings: SiblingIndex;
-  /** The rest of a merged template → its index. */
+  readonly #candidates: MergeCandidates;
+  /** The rest of a merged template → the template. */
   readonly #merged = new Map<number, Template>();
-  /** Structure → templates with two or more merged words, and all templates for the fallback. */
+  /** Structure → templates with two or more merged words. */
   readonly #wild = new Map<number, Template[]>();
-  readonly #structures = new Map<number, Template[]>();
   readonly #words: MaskedWords = newMaskedWords();
   readonly #others: MaskedWords = newMaskedWords();
   readonly #ids = new Set<string>();
@@ -85,7 +79,7 @@ export class TemplateMiner {
     this.#limits = options.limits ?? DEFAULT_MINER_LIMITS;
     this.#events = options.events ?? {};
     this.#keys = new KeyTable(this.#limits.maxKeys);
-    this.#siblings = new SiblingIndex(this.#limits.maxRests);
+    this.#candidates = new MergeCandidates({ maxRests: this.#limits.maxRests });
   }
 
   get counts(): MinerCounts {
@@ -140,11 +134,11 @@ export class TemplateMiner {
     const template = known ?? this.#newTemplate(message, bytes);
     const entry = newEntry(bytes, message.hashLow, message.hashHigh, template);
     this.#keys.insert(entry);
-    if (known !== undefined) this.#shortenPrefixes(known, bytes);
+    if (known !== undefined) shortenPrefixes(known, bytes);
     else if (!words.tooMany) {
       const { structure } = words;
       this.#join(template);
-      this.#remember(structure, resolveTemplate(template));
+      this.#candidates.remember(structure, resolveTemplate(template));
     }
     return entry;
   }
@@ -216,78 +210,10 @@ export class TemplateMiner {
     for (let round = 0; round < 8; round += 1) {
       const words = this.#words;
       readMaskedWords(template.key, template.key.length, words);
-      const found = this.#siblingsOf(template, words) ?? this.#similarTo(template, words);
+      const found = this.#candidates.find(template, words);
       if (found === undefined) return;
       template = this.#merge(found.members, found.positions);
     }
-  }
-
-  #siblingsOf(template: Template, words: MaskedWords): { members: Template[]; positions: number[] } | undefined {
-    let best: { members: Template[]; positions: number[] } | undefined;
-    for (let position = 0; position < words.count; position += 1) {
-      const needed = neededWords(template.key, words, position);
-      if (needed === Number.POSITIVE_INFINITY) continue;
-      const rest = restOf(words, position);
-      if (this.#siblings.add(rest, template) < needed) continue;
-      const members = [...new Set(this.#siblings.get(rest).map(resolveTemplate))].filter((each) =>
-        this.#differsOnlyAt(template, each, [position]),
-      );
-      if (members.length >= needed && (best === undefined || members.length > best.members.length)) {
-        best = { members, positions: [position] };
-      }
-    }
-    return best;
-  }
-
-  /** Templates of the same structure that differ from this one in the same two or three words. */
-  #similarTo(template: Template, words: MaskedWords): { members: Template[]; positions: number[] } | undefined {
-    if (words.count < 5) return undefined;
-    const most = words.count >= 10 ? 3 : 2;
-    const groups = new Map<string, { positions: number[]; members: Template[] }>();
-    for (const each of this.#structures.get(words.structure) ?? []) {
-      const candidate = resolveTemplate(each);
-      if (candidate === template || candidate.evicted) continue;
-      const theirs = this.#hashesOf(candidate);
-      if (theirs.length !== words.count) continue;
-      let differences = 0;
-      for (let at = 0; at < words.count && differences <= most; at += 1)
-        if (theirs[at] !== words.low[at]) differences += 1;
-      if (differences < 2 || differences > most) continue;
-      const positions: number[] = [];
-      for (let at = 0; at < words.count; at += 1) if (theirs[at] !== words.low[at]) positions.push(at);
-      if (!this.#differsOnlyAt(template, candidate, positions)) continue;
-      const name = positions.join(',');
-      const group = groups.get(name) ?? { positions, members: [template] };
-      if (!group.members.includes(candidate)) group.members.push(candidate);
-      groups.set(name, group);
-    }
-    for (const group of groups.values()) {
-      const needed = Math.max(...group.positions.map((position) => neededWords(template.key, words, position)));
-      const steady = words.count - group.positions.length;
-      if (group.members.length >= needed && steady >= 3 && steady >= words.count * 0.6) return group;
-    }
-    return undefined;
-  }
-
-  #hashesOf(template: Template): Uint32Array {
-    if (template.words === undefined || template.wordsVersion !== template.version) {
-      readMaskedWords(template.key, template.key.length, this.#others);
-      template.words = this.#others.low.slice(0, this.#others.count);
-      template.wordsVersion = template.version;
-    }
-    return template.words;
-  }
-
-  #differsOnlyAt(template: Template, other: Template, positions: readonly number[]): boolean {
-    if (other === template) return true;
-    if (other.evicted) return false;
-    const mine = wordRanges(template.key);
-    const theirs = wordRanges(other.key);
-    if (mine.length !== theirs.length) return false;
-    return mine.every((word, at) => {
-      const their = theirs[at] as (typeof theirs)[number];
-      return positions.includes(at) || sameWord(template.key, word.start, word.end, other.key, their.start, their.end);
-    });
   }
 
   /** The oldest member takes the others in; its id stays. */
@@ -310,7 +236,7 @@ export class TemplateMiner {
     oldest.variables = variables;
     oldest.version += 1;
     oldest.wildcards += positions.length;
-    this.#setPrefixes(oldest, positions, prefixes);
+    setPrefixes(oldest, positions, prefixes);
     this.#events.onChange?.(oldest, before);
     for (const member of all) {
       if (member === oldest) continue;
@@ -329,54 +255,10 @@ export class TemplateMiner {
     for (const position of positions) this.#merged.set(restOf(words, position), oldest);
     if (oldest.wildcards >= 2) {
       const list = this.#wild.get(words.structure) ?? [];
-      if (!list.includes(oldest) && list.length < MAX_CANDIDATES) list.push(oldest);
+      if (!list.includes(oldest) && list.length < MAX_WILD) list.push(oldest);
       this.#wild.set(words.structure, list);
     }
     return oldest;
-  }
-
-  #setPrefixes(template: Template, positions: readonly number[], prefixes: readonly string[]): void {
-    const words = wordRanges(template.key);
-    let variable = 0;
-    words.forEach((word, index) => {
-      const prefix = prefixes[positions.indexOf(index)];
-      const target = template.variables[variable];
-      if (prefix !== undefined && prefix !== '' && target !== undefined) target.prefix = prefix;
-      for (let at = word.start; at < word.end; at += 1) if (template.key[at] === VARIABLE_BYTE) variable += 1;
-    });
-  }
-
-  /** A word that begins differently ends what all words at its place had in common. */
-  #shortenPrefixes(template: Template, key: Uint8Array): void {
-    if (template.variables.every(({ prefix }) => prefix === '')) return;
-    const mine = wordRanges(template.key);
-    const theirs = wordRanges(key);
-    let variable = 0;
-    mine.forEach((word, index) => {
-      const target = template.variables[variable];
-      const their = theirs[index];
-      if (
-        target !== undefined &&
-        their !== undefined &&
-        target.prefix !== '' &&
-        template.key[word.start] === VARIABLE_BYTE
-      ) {
-        target.prefix = commonPrefix(target.prefix, textOfWord(key, their.start, their.end));
-      }
-      for (let at = word.start; at < word.end; at += 1) if (template.key[at] === VARIABLE_BYTE) variable += 1;
-    });
-  }
-
-  #remember(structure: number, template: Template): void {
-    const list = this.#structures.get(structure);
-    if (list === undefined) {
-      if (this.#structures.size >= MAX_STRUCTURES) this.#structures.clear();
-      this.#structures.set(structure, [template]);
-      return;
-    }
-    if (list.includes(template)) return;
-    if (list.length >= MAX_CANDIDATES) list.shift();
-    list.push(template);
   }
 
   /** Keys that were not seen since the last time go first; those of no other use than to be quicker are found again. */
@@ -401,13 +283,8 @@ export class TemplateMiner {
     }
     this.#keys.sweep(({ template }) => resolveTemplate(template).evicted);
     for (const [rest, template] of this.#merged) if (resolveTemplate(template).evicted) this.#merged.delete(rest);
-    for (const lists of [this.#wild, this.#structures]) {
-      for (const [structure, list] of lists) {
-        const kept = list.filter((template) => !resolveTemplate(template).evicted);
-        if (kept.length === 0) lists.delete(structure);
-        else lists.set(structure, kept);
-      }
-    }
+    forgetEvicted(this.#wild);
+    this.#candidates.forgetEvicted();
   }
 }
 
@@ -421,38 +298,3 @@ const newEntry = (bytes: Uint8Array, low: number, high: number, template: Templa
   mappedVersion: 0,
   touched: true,
 });
-
-function textOfWord(key: Uint8Array, start: number, end: number): string {
-  let text = '';
-  for (let at = start; at < end; at += 1) {
-    if (key[at] === VARIABLE_BYTE) break;
-    text += String.fromCharCode(key[at] as number);
-  }
-  return text;
-}
-
-function sharedPrefix(templates: readonly Template[], position: number): string {
-  let prefix: string | undefined;
-  for (const { key } of templates) {
-    const word = wordRanges(key)[position];
-    if (word === undefined) return '';
-    const text = textOfWord(key, word.start, word.end);
-    prefix = prefix === undefined ? text : commonPrefix(prefix, text);
-    if (prefix === '') return '';
-  }
-  return prefix ?? '';
-}
-
-/** The hash of the message without the word at `position`. */
-function restOf(words: MaskedWords, position: number): number {
-  let low = words.structure | 0;
-  let high = position + 1;
-  for (let index = 0; index < words.count; index += 1) {
-    if (index === position) continue;
-    low = Math.imul(low ^ (words.low[index] as number), REST_LOW);
-    low ^= low >>> 15;
-    high = Math.imul(high + (words.high[index] as number), REST_HIGH);
-    high ^= high >>> 13;
-  }
-  return (high >>> 0) * 2 ** 20 + ((low >>> 0) & 0xfffff);
-}

@@ -84,6 +84,18 @@ export function renderTemplate({ key, variables }: Template): string {
   return text;
 }
 
+/** For each variable the constant text between it and the one before it. */
+export function textsBefore({ key }: Template): string[] {
+  const texts: string[] = [];
+  let from = 0;
+  for (let at = 0; at < key.length; at += 1) {
+    if (key[at] !== VARIABLE_BYTE) continue;
+    texts.push(decoder.decode(key.subarray(from, at)));
+    from = at + 1;
+  }
+  return texts;
+}
+
 function renderVariable(variable: TemplateVariable | undefined): string {
   if (variable === undefined) return PLACEHOLDER;
   if (variable.prefix !== '') return variable.prefix + PLACEHOLDER;

@@ -1,11 +1,11 @@
 import type { SourceReport } from '../analysis/analyze-source.js';
 import type { LogAnalyzer } from '../analysis/log-analyzer.js';
-import { maskSecrets } from '../analysis/mask-secrets.js';
+import { announcesSecret, MASK, maskSecrets } from '../analysis/mask-secrets.js';
 import type { QuantileSketch } from '../analysis/quantile-sketch.js';
 import { correlation, findSpikes } from '../analysis/spikes.js';
 import type { TemplateStats } from '../analysis/template-stats.js';
 import { LEVELS, type LevelName } from '../formats/log-record.js';
-import { renderTemplate, type Template } from '../miner/template.js';
+import { renderTemplate, type Template, textsBefore } from '../miner/template.js';
 import { VARIABLE_TYPES } from '../scanner/variable-types.js';
 import {
   type ChangeReport,
@@ -166,6 +166,7 @@ function coverageOf(
 }
 
 function templateReport({ template, stats, text }: Known, records: number, used: number): TemplateReport {
+  const before = textsBefore(template);
   return {
     id: template.id,
     formerIds: template.formerIds,
@@ -184,7 +185,10 @@ function templateReport({ template, stats, text }: Known, records: number, used:
     samples: stats.samples.map(maskSecrets),
     variables: template.variables.map(({ type }, index) => ({
       type: VARIABLE_TYPES[type] ?? 'word',
-      top: (stats.values[index]?.list(MAX_VALUES) ?? []).map((each) => ({ ...each, value: maskSecrets(each.value) })),
+      top: (stats.values[index]?.list(MAX_VALUES) ?? []).map((each) => ({
+        ...each,
+        value: announcesSecret(before[index] ?? '') ? MASK : maskSecrets(each.value),
+      })),
     })),
     timeline: stats.series === undefined ? [] : Array.from(stats.series.subarray(0, used)),
   };

@@ -1,4 +1,4 @@
-import { CLASSES, classAt, DIGIT, isDigit, JOINT, LETTER, skipDigits } from './byte-classes.js';
+import { CLASSES, classAt, DIGIT, isDigit, JOINT, LETTER, skipDigits, skipHex } from './byte-classes.js';
 import type { MaskedMessage } from './masked-message.js';
 import { matchColonHex, matchHexNumber, matchIpv4, matchUuid } from './match-address.js';
 import { matchDate, matchTimeOfDay } from './match-time.js';
@@ -66,7 +66,8 @@ export function scanNumber(into: MaskedMessage, bytes: Uint8Array, end: number, 
     const kind = CLASSES[bytes[next] as number] as number;
     if ((kind & JOINT) === 0) {
       const unit = unitAt(bytes, next, stop, false);
-      return gluedVariable(into, bytes, at, next, stop, unit?.type ?? TYPE.number);
+      const type = skipHex(bytes, at, stop) - at >= 8 ? TYPE.hex : TYPE.number;
+      return gluedVariable(into, bytes, at, next, stop, unit?.type ?? type);
     }
     // A version goes on behind its dash: 2.6.5-1.358, 2.20.4-rh2.
     if (
