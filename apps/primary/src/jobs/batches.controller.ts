@@ -52,7 +52,8 @@ export class BatchesController {
       expiresAt: Date.now() + body.completion_window.ms,
     });
     if (batch.requestHash !== requestHash) throw new MoltbotError('idempotency_conflict');
-    if (batch.id === id) await this.#begin(id);
+    // Also where it was there before: whoever made it may have died before there was a job. The job is the same one.
+    if (batch.endedAt === undefined) await this.#begin(batch.id, { isNew: batch.id === id });
     return toBatchObject(batch);
   }
 
@@ -84,12 +85,12 @@ export class BatchesController {
   }
 
   /** A batch without a job would only be begun by the next sweep: its caller is told to ask again. */
-  async #begin(id: string): Promise<void> {
+  async #begin(id: string, { isNew }: { readonly isNew: boolean }): Promise<void> {
     try {
       const queues = await this.#core.queues.open();
       await queues.enqueue('batch', { batch_id: id }, { idempotencyKey: id });
     } catch (error) {
-      await this.#core.storage.batches.drop(id).catch(() => undefined);
+      if (isNew) await this.#core.storage.batches.drop(id).catch(() => undefined);
       throw error;
     }
   }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type BatchEndpoint, MoltbotError } from '@moltbot/contracts';
 import type { BatchResult } from '@moltbot/storage';
@@ -29,6 +30,7 @@ type RequestLine = Extract<BatchLine, { type: 'request' }>;
 const TRIES = 3;
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 60_000;
+const SHORT_ID = 40;
 /**
  * Sends every line that has no result yet, so many at a time as there are slots, and keeps what comes of each.
  * @throws the signal's reason; MoltbotError `shutting_down` once what was under way has ended; those of the storage or the store
@@ -76,8 +78,10 @@ export async function answerLines(options: AnswerOptions): Promise<void> {
 function once(line: BatchLine, seen: Set<string>): BatchLine {
   if (line.type === 'refused') return line;
   const { customId } = line;
-  if (!seen.has(customId)) {
-    seen.add(customId);
+  // Long ones by their hash: there may be a million.
+  const key = customId.length > SHORT_ID ? createHash('sha256').update(customId).digest('base64') : customId;
+  if (!seen.has(key)) {
+    seen.add(key);
     return line;
   }
   const message = `Line ${line.line}: another line before it has this custom_id.`;
