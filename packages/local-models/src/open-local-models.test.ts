@@ -266,26 +266,6 @@ describe('local models of two processes', () => {
     const listed = await fetch(`${provider?.base_url}/models`, { headers: { ...provider?.headers } });
     expect(await listed.json()).toMatchObject({ data: [{ id: 'small' }] });
   });
-
-  it('refuse a body that is wrong with the field that is', async () => {
-    await open({ small: { file: 'small.gguf' } });
-    const wrong: readonly (readonly [object, string | null])[] = [
-      [{ messages: [] }, 'messages'],
-      [{ messages: [{ role: 'tool', content: 'x' }] }, 'messages.0.role'],
-      [{ messages: [{ role: 'user', content: [{ type: 'image_url' }] }] }, 'messages.0.content'],
-      [{ temperature: 'hot' }, 'temperature'],
-      [{ n: 2 }, 'n'],
-      [{ tools: [{}] }, 'tools'],
-      [{ stop: [1] }, 'stop'],
-      [{ response_format: { type: 'xml' } }, 'response_format.type'],
-    ];
-    for (const [body, param] of wrong) {
-      const response = await post(body);
-      expect(response.status).toBe(400);
-      expect(await response.json()).toMatchObject({ error: { param, code: 'invalid_request' } });
-    }
-    expect(events).toEqual([]);
-  });
 });
 
 describe('a local model that can not be loaded', () => {
