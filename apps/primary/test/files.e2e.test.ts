@@ -261,6 +261,25 @@ describe('files of callers', () => {
     expect((await client('one').files.list()).data).toEqual([]);
   });
 
+  it('gives up on an upload that comes too slowly, says so, and keeps nothing of it', async () => {
+    const own = temporaryHome();
+    const slow = await startPrimary({ home: own.path, config: { server: { request_timeout: '1s' } } });
+    try {
+      const caller = await rawClient(slow.url);
+      caller.socket.write(
+        `POST /v1/files HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: multipart/form-data; boundary=b\r\n` +
+          `content-length: 1000\r\n\r\n--b\r\ncontent-disposition: form-data; name="file"; filename="f"\r\n\r\nabc`,
+      );
+      expect(await caller.closed()).toBeLessThan(4_000);
+      expect(caller.received()).toMatch(/^HTTP\/1\.1 408 [^]*"request_timeout"/);
+      const kept = () => readdirSync(join(own.path, 'data', 'objects', 'blobs'));
+      await eventually(() => kept().length === 0);
+    } finally {
+      await slow.stop();
+      own.remove();
+    }
+  });
+
   it('keeps its memory bounded over many large uploads at once', async () => {
     const residentMb = async () => {
       const text = await (await fetch(`${primary.opsUrl}/metrics`)).text();

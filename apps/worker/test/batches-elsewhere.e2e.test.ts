@@ -73,4 +73,28 @@ describe('batches with the queue on Redis and the files in a bucket', () => {
     await client.files.delete(file.id);
     await expect(client.files.content(file.id)).rejects.toMatchObject({ status: 404 });
   });
+
+  it('are refused in bounded time while the queue is away, and nothing of them is left', async () => {
+    const client = new OpenAI({ baseURL: `${primary.url}/v1`, apiKey: 'any', maxRetries: 0 });
+    const file = await client.files.create({ file: await toFile(Buffer.from('{}'), 'in.jsonl'), purpose: 'batch' });
+    const before = (await client.batches.list()).data.length;
+    const make = async () =>
+      client.batches.create({
+        input_file_id: file.id,
+        endpoint: '/v1/chat/completions',
+        completion_window: '24h',
+      });
+    await redis.down();
+    const asked = performance.now();
+    await expect(make()).rejects.toMatchObject({ status: 503, code: 'queue_unavailable' });
+    expect(performance.now() - asked).toBeLessThan(8_000);
+    expect((await client.batches.list()).data.length).toBe(before);
+    await redis.up();
+    for (const end = performance.now() + 15_000; ; ) {
+      const made = await make().catch((error: unknown) => error as { readonly status?: unknown });
+      if ('id' in made) break;
+      expect(made.status).toBe(503);
+      if (performance.now() > end) throw new Error('the queue does not come back');
+    }
+  });
 });
