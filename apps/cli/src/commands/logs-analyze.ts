@@ -30,7 +30,7 @@ export const logsAnalyze: Command = async ({ args, options, context }) => {
   const progress = progressLine(context);
   let report: LogReport;
   try {
-    report = await runLogAnalysisInThread({ task, signal: stopping.signal, onProgress: progress.show });
+    report = await runLogAnalysisInThread({ task, signal: stopping.signal, onProgress: (each) => progress.show(each) });
   } catch (error) {
     throw explained(error, task, context);
   } finally {

@@ -1,4 +1,6 @@
-import { closeSync, createReadStream, openSync, writeSync } from 'node:fs';
+import { closeSync, createReadStream, fstatSync, openSync, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
 import { analyzeSource, type SourceReport } from '../analysis/analyze-source.js';
 import { LogAnalyzer, type LogAnalyzerOptions, type SourceRole } from '../analysis/log-analyzer.js';
 import { TemplateSpill } from '../analysis/template-spill.js';
@@ -85,10 +87,7 @@ async function analyzeInput(
   before: number,
   { task, signal, onProgress }: Parameters<typeof runLogAnalysis>[0],
 ): Promise<SourceReport> {
-  const stream =
-    from === 'stdin'
-      ? createReadStream('', { fd: 0, autoClose: false })
-      : createReadStream(from.path, { highWaterMark: 262_144 });
+  const stream = from === 'stdin' ? openStdin() : createReadStream(from.path, { highWaterMark: 262_144 });
   const stop = (): void => void stream.destroy();
   signal?.addEventListener('abort', stop, { once: true });
   const { maxLines } = task;
@@ -114,4 +113,11 @@ async function analyzeInput(
     signal?.removeEventListener('abort', stop);
     stream.destroy();
   }
+}
+
+/** A pipe may be non-blocking and may stay silent: only a socket waits for it and can be left at any time. */
+function openStdin(): Readable {
+  const facts = fstatSync(0);
+  if (facts.isFIFO() || facts.isSocket()) return new Socket({ fd: 0, readable: true, writable: false });
+  return createReadStream('', { fd: 0, autoClose: false, highWaterMark: 262_144 });
 }
