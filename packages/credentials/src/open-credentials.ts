@@ -85,15 +85,26 @@ export function openCredentials(options: OpenCredentialsOptions): Credentials {
   let noKeys: { readonly error: unknown; readonly until: number } | undefined;
   let backend: Promise<OpenBackend> | undefined;
   let closing: Promise<void> | undefined;
+  let lookAgainAt = 0;
 
   function openKeys(): Promise<OpenKeys> {
     // A keyring that hangs must not be asked for each token.
     if (noKeys !== undefined && performance.now() < noKeys.until) return Promise.reject(noKeys.error);
-    keys ??= forgetting(options.secretKey().then(toOpenKeys), (error) => {
-      keys = undefined;
-      noKeys = { error, until: performance.now() + NO_KEYS_MS };
-    });
+    keys ??= forgetting(
+      options.secretKey().then((found) => toOpenKeys(found, forgetKeys)),
+      (error) => {
+        keys = undefined;
+        noKeys = { error, until: performance.now() + NO_KEYS_MS };
+      },
+    );
     return keys;
+  }
+
+  /** Somebody may have made another key since (the first was lost): what can't be opened has it looked for again. */
+  function forgetKeys(): void {
+    if (performance.now() < lookAgainAt) return;
+    lookAgainAt = performance.now() + NO_KEYS_MS;
+    keys = undefined;
   }
 
   function openBackend(): Promise<OpenBackend> {
@@ -175,8 +186,17 @@ interface OpenKeys {
   readonly texts: readonly Secret[];
 }
 
-function toOpenKeys({ key, olderKeys = [] }: SealingKeys): OpenKeys {
-  return { sealer: createSealer({ key, olderKeys }), texts: [key, ...olderKeys].map(toText) };
+function toOpenKeys({ key, olderKeys = [] }: SealingKeys, onUnknownKey: () => void): OpenKeys {
+  const sealer = createSealer({ key, olderKeys });
+  const open = (sealed: string, context: string): string => {
+    try {
+      return sealer.open(sealed, context);
+    } catch (error) {
+      onUnknownKey();
+      throw error;
+    }
+  };
+  return { sealer: { ...sealer, open }, texts: [key, ...olderKeys].map(toText) };
 }
 
 function toText(key: Secret | Uint8Array): Secret {

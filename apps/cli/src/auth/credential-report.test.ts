@@ -58,8 +58,14 @@ function report(facts: Partial<CredentialFacts>) {
 }
 
 describe('what follows from the facts of a credential', () => {
-  it('is nothing where all is well, or nobody could be asked', () => {
-    for (const answer of [undefined, models('accepted'), models('forbidden'), unknown]) {
+  it('is said where nobody could be asked, and where there is no token to ask about', () => {
+    expect(report({ answer: unknown })).toMatchObject({ worst: 'fine', codes: ['unasked'] });
+    const none = { by: 'none', code: 'secret_key_unavailable', why: 'Another key.' } as const;
+    expect(report({ answer: none })).toMatchObject({ worst: 'bad', codes: ['unusable'] });
+  });
+
+  it('is nothing where all is well', () => {
+    for (const answer of [undefined, models('accepted'), models('forbidden')]) {
       expect(report({ answer })).toMatchObject({ worst: 'fine', state: 'ok', codes: [] });
     }
     expect(report({ status: status({ expiresAt: undefined, refreshable: false }) }).worst).toBe('fine');

@@ -10,7 +10,7 @@ import type { CoolDown } from './server-view.js';
  */
 export type CredentialProblem = { readonly severity: 'bad' | 'soon' | 'note'; readonly next: string } & (
   | { readonly code: 'expired' | 'revoked' | 'lost_answer' | 'signed_out' | 'inactive' }
-  | { readonly code: 'unresolved'; readonly why: string }
+  | { readonly code: 'unresolved' | 'unusable' | 'unasked'; readonly why: string }
   | { readonly code: 'rejected'; readonly by: 'introspection' | 'models'; readonly status: number | undefined }
   | { readonly code: 'expiring'; readonly at: number | undefined }
   | { readonly code: 'failing'; readonly why: string }
@@ -77,8 +77,16 @@ function ofState({ stored, status }: CredentialFacts): readonly CredentialProble
   }
 }
 
-function ofAnswer({ stored, answer }: CredentialFacts): readonly CredentialProblem[] {
-  if (answer === undefined || answer.by === 'none') return [];
+function ofAnswer({ stored, status, answer }: CredentialFacts): readonly CredentialProblem[] {
+  if (answer === undefined) return [];
+  if (answer.by === 'none') {
+    // What the store says already is said once.
+    const isNews = status === undefined || status.state === 'ok' || status.state === 'expiring';
+    return isNews ? [{ severity: 'bad', code: 'unusable', why: answer.why, next: 'doctor' }] : [];
+  }
+  if (answer.by === 'models' && answer.check.outcome === 'unknown') {
+    return [{ severity: 'note', code: 'unasked', why: answer.check.why, next: 'doctor' }];
+  }
   const next = signInAgain(stored);
   if (isRejection(answer)) {
     const status = answer.check !== undefined && 'status' in answer.check ? answer.check.status : undefined;

@@ -142,6 +142,10 @@ function problemText(id: string, problem: CredentialProblem, messages: Messages)
       return text.inactive(id);
     case 'unresolved':
       return text.unresolved(id, problem.why);
+    case 'unusable':
+      return text.unusable(id, problem.why);
+    case 'unasked':
+      return text.unasked(id, problem.why);
     case 'rejected':
       return text.rejected(id, authAsked[problem.by], statusText(problem.status));
     case 'expiring':

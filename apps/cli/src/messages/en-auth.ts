@@ -105,6 +105,8 @@ export const englishAuth = (command: string) => ({
       `${name}: the sign-in ended, perhaps because a process was killed while it renewed the token`,
     signedOut: (name: string) => `${name}: nobody is signed in`,
     unresolved: (name: string, why: string) => `${name}: ${why}`,
+    unusable: (name: string, why: string) => `${name}: there is no token to call with: ${why}`,
+    unasked: (name: string, why: string) => `${name}: nobody could be asked whether it is good (${why})`,
     rejected: (name: string, by: string, status: string) => `${name}: rejected by the ${by}${status}`,
     expiring: (name: string, when: string) => `${name}: the token ends ${when} and does not renew itself`,
     inactive: (name: string) =>

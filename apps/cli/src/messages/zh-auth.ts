@@ -103,6 +103,8 @@ export const chineseAuth = (command: string): ReturnType<typeof englishAuth> => 
     lostAnswer: (name) => `${name}：登录已终止，可能是因为某个进程在续期时被终止`,
     signedOut: (name) => `${name}：没有人登录`,
     unresolved: (name, why) => `${name}：${why}`,
+    unusable: (name, why) => `${name}：没有可用于调用的令牌：${why}`,
+    unasked: (name, why) => `${name}：无法询问它是否有效（${why}）`,
     rejected: (name, by, status) => `${name}：被${by}拒绝${status}`,
     expiring: (name, when) => `${name}：令牌将于${when}到期且不会自动续期`,
     inactive: (name) => `${name}：授权服务器已终止登录，但提供方仍接受其最后一个令牌`,

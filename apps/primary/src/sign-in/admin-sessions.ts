@@ -68,10 +68,16 @@ export class AdminSessions {
   /**
    * Begins a session.
    * @returns the Set-Cookie value
-   * @throws MoltbotError `invalid_api_key`, `invalid_token`, `permission_denied`, `storage_unavailable`, `secret_key_unavailable`
+   * @throws MoltbotError `forbidden_origin`, `invalid_api_key`, `invalid_token`, `permission_denied`, `storage_unavailable`,
+   * `secret_key_unavailable`
    */
-  async begin(options: { readonly presented: string; readonly secure: boolean }): Promise<string> {
-    const { presented, secure } = options;
+  async begin(options: {
+    readonly presented: string;
+    readonly secure: boolean;
+    readonly headers: IncomingHttpHeaders;
+  }): Promise<string> {
+    const { presented, secure, headers } = options;
+    this.#options.access.checkSource(headers);
     const identity = requireAdmin(await this.#options.identify(presented));
     const now = this.#clock();
     const proof = presented.startsWith('mb_') ? { hash: hashApiKey(presented) } : { token: presented };

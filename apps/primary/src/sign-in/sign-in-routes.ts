@@ -199,7 +199,10 @@ export async function registerSignInRoutes(fastify: FastifyInstance, options: Si
     requireSameOrigin(request.headers);
     const presented = request.body instanceof URLSearchParams ? (request.body.get('key') ?? '').trim() : '';
     try {
-      addCookie(reply, await sessions.begin({ presented, secure: cameByHttps(request.headers) }));
+      addCookie(
+        reply,
+        await sessions.begin({ presented, secure: cameByHttps(request.headers), headers: request.headers }),
+      );
     } catch (error) {
       const isRefusal = error instanceof MoltbotError && error.http < 500;
       if (!isRefusal) throw error;

@@ -26,6 +26,8 @@ export function shownSettings({
 }
 
 function masked(path: readonly string[], value: WrittenValue): WrittenValue {
+  // A count of tokens is none of them.
+  if (typeof value === 'number' || typeof value === 'boolean') return value;
   if (typeof value !== 'string') return isSecretKey(path) ? '***' : value;
   const open = withoutUserInfo(value);
   // A database's address is worth showing once its user and password are out.

@@ -8,7 +8,8 @@ const FIXED_AT_START: readonly string[] = [
   'queue',
   'objects',
   'state',
-  'credentials',
+  // Not all of `credentials`: entries of auth.json are named so too.
+  'credentials.store',
   'discovery',
   'logs.format',
   'logs.file',

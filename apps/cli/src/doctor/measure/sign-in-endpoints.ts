@@ -34,6 +34,15 @@ export async function findSignInEndpoints(options: {
     const document = await readDocument({ url, network, signal });
     if (document.problem === undefined) {
       const told = document.value['token_endpoint'];
+      const itself = document.value['issuer'];
+      if (typeof itself === 'string' && URL.parse(itself)?.href !== new URL(issuer).href) {
+        // OpenID Connect Discovery 4.3: no client may go on with it.
+        return {
+          found: false,
+          url,
+          reason: `it calls itself ${shownIssuer(itself)}, and \`issuer\` must say the same`,
+        };
+      }
       if (typeof told === 'string' && /^https?:$/.test(URL.parse(told)?.protocol ?? '')) {
         return { found: true, tokenEndpoint: told, issuer };
       }
@@ -41,6 +50,12 @@ export async function findSignInEndpoints(options: {
     reason ||= document.problem ?? 'it names no token_endpoint';
   }
   return { found: false, url: metadataUrls(issuer)[0] ?? issuer, reason };
+}
+
+/** As much of it as can be printed: without a login or a query. */
+function shownIssuer(text: string): string {
+  const url = URL.parse(text);
+  return url === null ? 'something that is no URL' : `${url.origin}${url.pathname}`.slice(0, 200);
 }
 
 /** A JSON document by GET, bounded; `problem` is what came instead. Rejects only where `signal` is aborted. */

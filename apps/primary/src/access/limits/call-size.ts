@@ -10,6 +10,8 @@ export interface CallSize {
   readonly inputBound: number;
   /** What the caller lets the model write, all choices together; `undefined`: it does not say. */
   readonly outputLimit: number | undefined;
+  /** Whether it says so by the newer word of OpenAI's API alone, which many servers that speak it pass over. */
+  readonly isNewWord: boolean;
   readonly choices: number;
 }
 
@@ -43,22 +45,30 @@ export function chatSize(call: CallerRequest): CallSize {
   const tools = read('tools') === undefined ? 0 : TOOL_PROMPT_TOKENS;
   // Many servers take a limit of 0 for none.
   const limits = (LIMITS[call.dialect] ?? []).flatMap((key) => numbersAt(call, key)).filter((limit) => limit > 0);
+  const oldWords = call.dialect === 'openai-chat' ? numbersAt(call, 'max_tokens').filter((limit) => limit > 0) : limits;
   const choices = call.dialect === 'openai-chat' ? Math.max(1, ...numbersAt(call, 'n')) : 1;
   return {
     inputTokens: Math.ceil(text / BYTES_PER_TOKEN) + images * IMAGE_TOKENS,
     inputBound: text + images * LARGEST_IMAGE_TOKENS + tools + (isOpenEnded ? LARGEST_CONTEXT_TOKENS : 0),
     outputLimit: limits.length === 0 ? undefined : Math.min(Math.max(...limits) * choices, MOST_OUTPUT_TOKENS),
+    isNewWord: limits.length > 0 && oldWords.length === 0,
     choices,
   };
 }
 
 /** Texts, or numbers of tokens, which take two bytes each at least. */
 export function embeddingsSize(bytes: number): CallSize {
-  return { inputTokens: Math.ceil(bytes / BYTES_PER_TOKEN), inputBound: bytes, outputLimit: 0, choices: 1 };
+  return {
+    inputTokens: Math.ceil(bytes / BYTES_PER_TOKEN),
+    inputBound: bytes,
+    outputLimit: 0,
+    isNewWord: false,
+    choices: 1,
+  };
 }
 
 /** A count of tokens is a request, and else costs nothing. */
-export const COUNT_SIZE: CallSize = { inputTokens: 0, inputBound: 0, outputLimit: 0, choices: 1 };
+export const COUNT_SIZE: CallSize = { inputTokens: 0, inputBound: 0, outputLimit: 0, isNewWord: false, choices: 1 };
 
 /** What stands under a key, in other letters too: Go's decoder takes `N` for `n`, and the last of both counts for it. */
 function numbersAt({ scanned, value }: CallerRequest, name: string): readonly number[] {

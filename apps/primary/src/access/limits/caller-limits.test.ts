@@ -15,7 +15,7 @@ const plan = {
   policyPlan: () => ({ models: [model('b:careful')] }),
   timeouts: { total: 600_000 },
 } as unknown as ChainPlan;
-const size = { inputTokens: 25, inputBound: 100, outputLimit: 50, choices: 1 };
+const size = { inputTokens: 25, inputBound: 100, outputLimit: 50, isNewWord: false, choices: 1 };
 /** 100 tokens in and 50 out at most. */
 const WORST = 700n;
 const standing = { requests: undefined, tokens: undefined, budgetRemainingMicros: 5_000_000n };
@@ -132,8 +132,14 @@ describe('the limits of a caller', () => {
 
   it('take what nobody counted by what is known of it', async () => {
     const cases = [
-      { stream: true, record: { outcome: 'cancelled' }, costMicros: 50n },
-      { stream: true, record: { outcome: 'cancelled', provider: 'b', model: 'careful' }, costMicros: 50n },
+      { stream: true, record: { outcome: 'cancelled', durationMs: 0 }, costMicros: 50n },
+      {
+        stream: true,
+        record: { outcome: 'cancelled', durationMs: 0, provider: 'b', model: 'careful' },
+        costMicros: 50n,
+      },
+      // A model that thinks first has written meanwhile; more than was set aside it can't have cost.
+      { stream: true, record: { outcome: 'cancelled', durationMs: 1e9 }, costMicros: WORST },
       { stream: false, record: { outcome: 'cancelled' }, costMicros: WORST },
       { stream: false, record: { outcome: 'ok' }, costMicros: 50n },
     ];

@@ -16,6 +16,9 @@ export interface LimitedRequestOptions {
   readonly refuse: (refusal: Refusal) => MoltbotError;
 }
 
+/** What usual models write in a second, thoughts included. */
+const HIDDEN_TOKENS_PER_SECOND = 100;
+
 /** One running request of a limited caller: what all its attempts have used so far. */
 export class LimitedRequest {
   readonly #options: LimitedRequestOptions;
@@ -44,13 +47,15 @@ export class LimitedRequest {
   }
 
   /** Embeddings whose server counts nothing; and what was under way when its caller hung up. Nobody has told what it cost. */
-  #uncounted({ provider, model, outcome }: AttemptRecord): void {
+  #uncounted({ provider, model, outcome, durationMs }: AttemptRecord): void {
     const { exchange, plan, inputTokens, worstCaseMicros } = this.#options;
     this.#tokens += inputTokens;
     if (outcome === 'ok' || exchange.stream) {
-      // The request has been read, and nothing of an answer had come.
+      // The request has been read. Nothing of an answer had come, but a model that thinks first may have written for long.
       const asked = modelsOf(plan).find((candidate) => candidate.ref === `${provider}:${model}`);
-      this.#costMicros += wholeMicros(inputTokens * (asked?.price?.input ?? 0));
+      const hidden = exchange.stream ? (durationMs / 1_000) * HIDDEN_TOKENS_PER_SECOND : 0;
+      const cost = wholeMicros(inputTokens * (asked?.price?.input ?? 0) + hidden * (asked?.price?.output ?? 0));
+      this.#costMicros += cost < worstCaseMicros ? cost : worstCaseMicros;
     } else {
       // The answer is written in one, and may have been all but ready.
       this.#costMicros += worstCaseMicros;

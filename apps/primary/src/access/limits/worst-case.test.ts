@@ -34,6 +34,7 @@ const size = (changes: Partial<CallSize> = {}): CallSize => ({
   inputTokens: 25,
   inputBound: 100,
   outputLimit: 10,
+  isNewWord: false,
   choices: 1,
   ...changes,
 });
@@ -57,6 +58,9 @@ describe('the worst case of a call', () => {
     expect(micros([model({ price: [0, 1], output: 77 })], { outputLimit: undefined, choices: 3 })).toBe(231);
     expect(micros([model({ price: [0, 1] })], { outputLimit: undefined })).toBe(1_000);
     expect(micros([model({ price: [0, 1], output: 77 })], { outputLimit: 500 })).toBe(500);
+    const at = (kind: string) => ({ ...model({ price: [0, 1], output: 77 }), provider: { kind } }) as unknown as Model;
+    expect(micros([at('openai')], { outputLimit: 5, isNewWord: true })).toBe(5);
+    expect(micros([at('openai-compatible')], { outputLimit: 5, isNewWord: true })).toBe(77);
   });
 
   it('is not known where a model has no price, unless that is taken as none', () => {
@@ -193,6 +197,6 @@ describe('the size of a call', () => {
   });
 
   it('of embeddings is that of their bytes, and nothing comes out', () => {
-    expect(embeddingsSize(400)).toEqual({ inputTokens: 100, inputBound: 400, outputLimit: 0, choices: 1 });
+    expect(embeddingsSize(400)).toMatchObject({ inputTokens: 100, inputBound: 400, outputLimit: 0, choices: 1 });
   });
 });

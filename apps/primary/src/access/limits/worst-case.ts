@@ -34,7 +34,10 @@ export function worstCaseOf(options: {
     }
     const ofInput = Math.max(price.input, price.cachedInput, price.cacheWrite);
     const room = capabilities.contextWindow ?? Number.POSITIVE_INFINITY;
-    const output = size.outputLimit ?? (capabilities.maxOutputTokens ?? settings.assumed_output_tokens) * size.choices;
+    const unbounded = (capabilities.maxOutputTokens ?? settings.assumed_output_tokens) * size.choices;
+    // A server that knows `max_tokens` only writes as if nothing had been said.
+    const isPassedOver = size.isNewWord && model.provider.kind === 'openai-compatible';
+    const output = isPassedOver ? Math.max(size.outputLimit ?? 0, unbounded) : (size.outputLimit ?? unbounded);
     const micros = Math.ceil(Math.min(size.inputBound, room) * ofInput + output * price.output);
     if (micros > highest) highest = micros;
     if (ofInput > inputPrice) inputPrice = ofInput;
