@@ -1,6 +1,6 @@
 import { JOBS, type JobContract, type JobName, MoltbotError } from '@moltbot/contracts';
 import { childTraceContext, type Logger, parseTraceparent } from '@moltbot/observability';
-import type { JobAttempt, JobProcessor } from '@moltbot/queue';
+import { type JobAttempt, type JobProcessor, LateAbort } from '@moltbot/queue';
 import type { JobContext, JobDeps, JobHandlers } from './deps.js';
 
 export interface RunnerOptions {
@@ -21,7 +21,7 @@ type AnyHandler = (payload: unknown, deps: JobDeps, context: JobContext) => Prom
  */
 export function createRunner(options: RunnerOptions): JobProcessor {
   const { handlers, deps, logger, randomBytes } = options;
-  return async (attempt, { signal, progress, followUp }) => {
+  return async (attempt, attemptContext) => {
     const { row, handler } = rowOf(attempt, handlers);
     const payload = row.payload.safeParse(attempt.payload);
     if (!payload.success) {
@@ -37,15 +37,19 @@ export function createRunner(options: RunnerOptions): JobProcessor {
     };
     if (logger.isDebug) ownLogger().debug('job started', { traceparent: attempt.traceparent });
     try {
-      const result = await withinLimit(row.timeoutMs, signal, async (limited) =>
+      const result = await withinLimit(row.timeoutMs, attemptContext, async (limited) =>
         handler(payload.data, deps, {
           jobId: attempt.id,
-          signal: limited,
+          get signal() {
+            return limited();
+          },
           get logger() {
             return ownLogger();
           },
-          progress,
-          followUp,
+          progress: attemptContext.progress,
+          get followUp() {
+            return attemptContext.followUp;
+          },
         }),
       );
       return parseResult(row, result);
@@ -68,33 +72,40 @@ function rowOf(attempt: JobAttempt, handlers: JobHandlers): { row: JobContract; 
   return { row: JOBS[name], handler: handlers[name] as AnyHandler };
 }
 
-/** Aborts the work at its limit, and waits for it no longer than a moment more. */
+/** Aborts the work at its limit, and waits for it no longer than a moment more. The work asks for its signal, or does not. */
 async function withinLimit<T>(
   limitMs: number,
-  outer: AbortSignal,
-  work: (signal: AbortSignal) => Promise<T>,
+  outer: { readonly signal: AbortSignal },
+  work: (signal: () => AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const limited = new AbortController();
+  const aborting = new LateAbort();
+  let followed: AbortSignal | undefined;
   const onAbort = (): void => {
-    limited.abort(outer.reason);
+    aborting.abort(followed?.reason);
   };
-  if (outer.aborted) onAbort();
-  else outer.addEventListener('abort', onAbort, { once: true });
+  const signal = (): AbortSignal => {
+    if (followed === undefined) {
+      followed = outer.signal;
+      if (followed.aborted) onAbort();
+      else followed.addEventListener('abort', onAbort, { once: true });
+    }
+    return aborting.signal;
+  };
   const late = Promise.withResolvers<never>();
   let over: MoltbotError | undefined;
   let timer = setTimeout(() => {
     const error = new MoltbotError('deadline_exceeded', `The job did not end within ${limitMs} ms`);
     over = error;
-    limited.abort(error);
+    aborting.abort(error);
     timer = setTimeout(late.reject, LATE_MS, error);
   }, limitMs);
   try {
-    return await Promise.race([work(limited.signal), late.promise]);
+    return await Promise.race([work(signal), late.promise]);
   } catch (error) {
     throw over ?? error;
   } finally {
     clearTimeout(timer);
-    outer.removeEventListener('abort', onAbort);
+    followed?.removeEventListener('abort', onAbort);
   }
 }
 

@@ -5,6 +5,7 @@ import { CancelWatch } from './cancel-watch.js';
 import type { JobInput } from './enqueue-job.js';
 import { type JobEventRow, MAX_EVENT_ROWS, writeJobEventRow } from './job-events.js';
 import { toFailedReason } from './job-snapshot.js';
+import { LateAbort } from './late-abort.js';
 import { ProgressReporter } from './progress-reporter.js';
 import type { BullWorker, JobEnvelope, QueueBackend } from './queue-backend.js';
 import { settledWithin, toError, withinTime } from './queue-error.js';
@@ -103,7 +104,8 @@ interface Running {
   readonly queue: string;
   readonly id: string;
   readonly since: number;
-  readonly controller: AbortController;
+  /** Tells the job, and waits for it a moment only. */
+  readonly abort: (reason: MoltbotError) => void;
   readonly ended: Promise<void>;
 }
 
@@ -123,36 +125,48 @@ export async function startJobWorker(options: StartOptions): Promise<JobWorker> 
     const began = performance.now();
     if (stopping !== undefined) return handBack(job, token, attempt, began);
     if (job.data.cancelledAt !== undefined) throw failure(new MoltbotError('job_cancelled'), attempt, 0);
-    const controller = new AbortController();
+    const aborting = new LateAbort();
+    const cut = Promise.withResolvers<never>();
+    let timer: NodeJS.Timeout | undefined;
+    const abort = (reason: MoltbotError): void => {
+      if (aborting.aborted) return;
+      aborting.abort(reason);
+      timer = setTimeout(cut.reject, ABORT_WITHIN_MS, reason);
+    };
     const ended = Promise.withResolvers<void>();
-    running.set(key, { queue: attempt.queue, id: attempt.id, since: began, controller, ended: ended.promise });
+    running.set(key, { queue: attempt.queue, id: attempt.id, since: began, abort, ended: ended.promise });
     let reporter: ProgressReporter | undefined;
     try {
-      const result = await untilAborted(
+      const result = await Promise.race([
         processor(attempt, {
-          signal: controller.signal,
+          get signal() {
+            return aborting.signal;
+          },
           progress: async (value) => {
             reporter ??= new ProgressReporter(async (latest) => report(job, latest));
             await reporter.report(value);
           },
-          followUp: options.followUpOf(attempt),
+          get followUp() {
+            return options.followUpOf(attempt);
+          },
         }),
-        controller.signal,
-      );
+        cut.promise,
+      ]);
       await reporter?.end();
       onEvent({ type: 'completed', attempt, durationMs: performance.now() - began });
       return result;
     } catch (error) {
       if (reporter !== undefined) await settledWithin(reporter.end(), NOTE_WITHIN_MS);
-      const cancelled = isCancellation(controller.signal.reason);
-      const handsOn = controller.signal.aborted || isShutdown(error);
+      const cancelled = isCancellation(aborting.reason);
+      const handsOn = aborting.aborted || isShutdown(error);
       if (stopping !== undefined && handsOn && !cancelled) {
         return await handBack(job, token, attempt, began);
       }
-      const failed = failure(cancelled ? controller.signal.reason : error, attempt, performance.now() - began);
+      const failed = failure(cancelled ? aborting.reason : error, attempt, performance.now() - began);
       await settledWithin(note(job, attempt, failed), NOTE_WITHIN_MS);
       throw failed;
     } finally {
+      clearTimeout(timer);
       running.delete(key);
       ended.resolve();
     }
@@ -217,7 +231,7 @@ export async function startJobWorker(options: StartOptions): Promise<JobWorker> 
       for (const id of ids) {
         running
           .get(`${name}/${id}`)
-          ?.controller.abort(new MoltbotError('queue_unavailable', 'The job was given to another worker'));
+          ?.abort(new MoltbotError('queue_unavailable', 'The job was given to another worker'));
       }
     });
     // BullMQ ends a job that stalled too often without asking the processor.
@@ -233,7 +247,7 @@ export async function startJobWorker(options: StartOptions): Promise<JobWorker> 
     await settledWithin(Promise.all([...running.values()].map(async ({ ended }) => ended)), graceMs);
     watch.stop();
     const left = [...running.values()];
-    for (const { controller } of left) controller.abort(new MoltbotError('shutting_down'));
+    for (const { abort } of left) abort(new MoltbotError('shutting_down'));
     await settledWithin(Promise.all(left.map(async ({ ended }) => ended)), ABORT_WITHIN_MS + CLOSE_WITHIN_MS);
     await Promise.all(workers.map(async (worker) => closeWorker(worker)));
   }
@@ -246,12 +260,12 @@ export async function startJobWorker(options: StartOptions): Promise<JobWorker> 
 
   const watch = new CancelWatch({
     running: () =>
-      [...running.values()].map(({ queue, id, since, controller }) => ({
+      [...running.values()].map(({ queue, id, since, abort }) => ({
         queue,
         id,
         since,
         cancel: () => {
-          if (!controller.signal.aborted) controller.abort(new MoltbotError('job_cancelled'));
+          abort(new MoltbotError('job_cancelled'));
         },
       })),
     isCancelled: options.isCancelled,
@@ -299,24 +313,4 @@ function toAttempt(job: Job<JobEnvelope, unknown>): JobAttempt {
     attempts: job.opts.attempts ?? 1,
     enqueuedAt: job.timestamp,
   };
-}
-
-/** Ends with the work, or a while after the signal where the work does not listen to it. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  let onAbort = (): void => {};
-  const ignored = new Promise<never>((_resolve, reject) => {
-    onAbort = () => {
-      timer = setTimeout(() => {
-        reject(toError(signal.reason));
-      }, ABORT_WITHIN_MS);
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([work, ignored]);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', onAbort);
-  }
 }
