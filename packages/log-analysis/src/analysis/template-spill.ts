@@ -7,7 +7,7 @@ const BUFFERED = 65_536;
 
 /**
  * Which template each input line went to, four bytes a line in a temporary file, so that the final templates, after all merges,
- * can be written for any number of lines. The file has no name for others (a folder of its own, mode 0700) and is gone on `close`.
+ * can be written for any number of lines. The file is in a folder of its own (mode 0700), and gone at once where the system allows it, else on `close`.
  */
 export class TemplateSpill {
   readonly #folder: string;
@@ -20,6 +20,8 @@ export class TemplateSpill {
   constructor(options: { readonly folder?: string } = {}) {
     this.#folder = mkdtempSync(join(options.folder ?? tmpdir(), 'moltbot-logs-'));
     this.#file = openSync(join(this.#folder, 'lines'), 'w+', 0o600);
+    // Where files may go while they are open, no kill leaves it behind.
+    if (process.platform !== 'win32') this.#remove();
   }
 
   /** @param serial of the template; 0 for a line without one */
@@ -62,6 +64,10 @@ export class TemplateSpill {
 
   close(): void {
     closeSync(this.#file);
+    this.#remove();
+  }
+
+  #remove(): void {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }

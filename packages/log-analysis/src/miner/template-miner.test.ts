@@ -106,7 +106,7 @@ describe('the template miner', () => {
     const lines: string[] = [];
     const truth: string[] = [];
     for (let index = 0; index < 4_000; index += 1) {
-      const [template, make] = known[Math.min(random(8), random(8))];
+      const [template, make] = known[Math.min(random(8), random(8))] ?? ['', () => ''];
       lines.push(make());
       truth.push(template);
     }
@@ -117,7 +117,7 @@ describe('the template miner', () => {
     const word = (index: number) =>
       index
         .toString(26)
-        .replace(/\d/g, (digit) => 'qrstuvwxyz'[Number(digit)])
+        .replace(/\d/g, (digit) => 'qrstuvwxyz'.charAt(Number(digit)))
         .padStart(5, 'q');
     const evicted: Template[] = [];
     const miner = new TemplateMiner({

@@ -57,7 +57,7 @@ const hostileLines = HOSTILE.flatMap((text, index) =>
 describe('the HTML page', () => {
   it('shows hostile log text as text, everywhere', async () => {
     const page = toHtml(await reportOf(hostileLines, HOSTILE[0]));
-    const tags = [...page.matchAll(/<([a-z!/][^\s>]*)/gi)].map(([, tag]) => tag.toLowerCase().replace(/^\//, ''));
+    const tags = [...page.matchAll(/<([a-z!/][^\s>]*)/gi)].map(([, tag = '']) => tag.toLowerCase().replace(/^\//, ''));
     const allowed = new Set(
       '!doctype html head meta title style body h1 h2 p br div b section table tr th td details summary code span ul li svg rect text polyline'.split(
         ' ',

@@ -14,7 +14,7 @@ function scan(text: string) {
   return {
     template: renderTemplate(new TemplateMiner().add(message)),
     values: Array.from({ length: message.variables }, (_, index) => [
-      VARIABLE_TYPES[message.types[index]],
+      VARIABLE_TYPES[message.types[index] ?? 0],
       bytes.subarray(message.starts[index], message.ends[index]).toString(),
     ]),
   };
@@ -131,8 +131,8 @@ describe('the scanner', () => {
         scanMessage(padded, 3, 3 + bytes.length, message);
         const masked = Buffer.from(message.out.slice(0, message.length));
         const ranges = Array.from({ length: message.variables }, (_, index) => [
-          message.starts[index] - 3,
-          message.ends[index] - 3,
+          (message.starts[index] ?? 0) - 3,
+          (message.ends[index] ?? 0) - 3,
         ]);
         let last = 0;
         for (const [start = -1, end = -1] of ranges) {
