@@ -171,8 +171,8 @@ describe('files and batches on a real database', () => {
     expect(await batches.cancel(id, { owner: 'key_b' })).toBeUndefined();
     expect(await batches.cancel(id, { owner: 'key_a' })).toMatchObject({ status: 'cancelling' });
     expect(await batches.save(id, { worker: WORKER, results: [] })).toBe('cancelling');
-    const unheard = await batches.unheard({ before: Date.now() + HOUR, limit: 100 });
-    expect(unheard.map((batch) => batch.id)).toContain(id);
+    const takeUnheard = async () => batches.takeUnheard({ before: Date.now() + HOUR, limit: 100 });
+    expect((await takeUnheard()).map((batch) => batch.id)).toContain(id);
     expect(await batches.end(id, { status: 'cancelled', errors: [{ code: 'x', message: 'y' }], files: [] })).toBe(true);
     expect(await batches.find(id)).toMatchObject({ errors: [{ code: 'x', message: 'y' }] });
     expect(await batches.deleteEnded({ before: Date.now() + HOUR, limit: 1 })).toBe(1);

@@ -83,8 +83,8 @@ export interface BatchStore {
     },
   ): Promise<boolean>;
 
-  /** Those that nobody has worked on since an instant (Unix ms). */
-  unheard(options: { readonly before: number; readonly limit: number }): Promise<readonly BatchRecord[]>;
+  /** Those that nobody has worked on since an instant (Unix ms); told of once, then only after as long again. */
+  takeUnheard(options: { readonly before: number; readonly limit: number }): Promise<readonly BatchRecord[]>;
   /** Takes away what ended before an instant (Unix ms). @returns how many */
   deleteEnded(options: { readonly before: number; readonly limit: number }): Promise<number>;
 }
@@ -199,9 +199,10 @@ export function createBatchStore({ db }: { readonly db: Database }): BatchStore 
         }),
       );
     },
-    async unheard({ before, limit }) {
-      return rows(sql`select * from batches where ended_at is null and heard_at < ${new Date(before)}
-        order by heard_at limit ${limit}`);
+    async takeUnheard({ before, limit }) {
+      return rows(sql`update batches set heard_at = now() where id in
+        (select id from batches where ended_at is null and heard_at < ${new Date(before)}
+          order by heard_at limit ${limit} for update skip locked) returning *`);
     },
     async deleteEnded({ before, limit }) {
       const query = sql`delete from batches where id in
