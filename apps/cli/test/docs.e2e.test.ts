@@ -15,6 +15,7 @@ const PAGES = [
   'docs/access.md',
   'docs/credentials.md',
   'docs/doctor.md',
+  'docs/local-models.md',
 ];
 
 /** What starts servers, installs, or runs the tests themselves is proved elsewhere. Everything that is not here runs. */
