@@ -10,7 +10,7 @@ import { toSecretSource } from './secret-source.js';
 import type { StoredCredential } from './stored-credential.js';
 
 export interface ConfigWarning {
-  readonly kind: 'unknown_variable' | 'auth_file_mode' | 'secret_file_mode' | 'model_name';
+  readonly kind: 'unknown_provider' | 'unknown_variable' | 'auth_file_mode' | 'secret_file_mode' | 'model_name';
   /** One line; safe to show. */
   readonly message: string;
   /** What mends it, ready to be run in a POSIX shell. */

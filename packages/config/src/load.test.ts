@@ -34,6 +34,17 @@ model_load_timeout: 30s
 `;
 
 describe('loadConfig', () => {
+  it('warns of an entry of auth.json whose provider nobody knows', async () => {
+    await home.writeConfig('providers: {team: {kind: openai, base_url: "http://127.0.0.1:1/v1"}}');
+    const key = { type: 'api_key', key: 'k' };
+    await home.writeAuth(JSON.stringify({ opnai: key, 'team:b': key, openai: key, zzzzzzzz: key }));
+    const { warnings } = await load();
+    expect(warnings.map(({ kind, message }) => [kind, message.replace(home.paths.authFile, 'auth.json')])).toEqual([
+      ['unknown_provider', 'auth.json: `opnai`: there is no provider `opnai`; did you mean `openai`?'],
+      ['unknown_provider', 'auth.json: `zzzzzzzz`: there is no provider `zzzzzzzz`'],
+    ]);
+  });
+
   it('gives the defaults where there is no file, and makes nothing', async () => {
     const { settings, origins, warnings, credentials } = await load({
       paths: {

@@ -2,6 +2,7 @@ import { type ConfigWarning, loadAuthFile } from './auth-file.js';
 import { ConfigError, type ConfigProblem, type Origin } from './problems/config-problem.js';
 import { crossCheck } from './problems/cross-checks.js';
 import type { Environment } from './environment/environment.js';
+import { unknownProviderWarnings } from './problems/unknown-providers.js';
 import { explainIssues } from './problems/explain-issues.js';
 import { type Flags, overridesFromFlags } from './settings/flags.js';
 import { LayeredTree } from './files/layered-tree.js';
@@ -55,7 +56,15 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   if (settings.status === 'rejected' || auth.status === 'rejected') throw new ConfigError(problems);
   return {
     ...settings.value,
-    warnings: [...settings.value.warnings, ...auth.value.warnings],
+    warnings: [
+      ...settings.value.warnings,
+      ...auth.value.warnings,
+      ...unknownProviderWarnings({
+        credentials: auth.value.credentials,
+        providers: settings.value.settings.providers,
+        file: paths.authFile,
+      }),
+    ],
     credentials: auth.value.credentials,
   };
 }

@@ -24,7 +24,10 @@ describe('exampleConfig', () => {
         .replace('chains.careful', 'chains.<name>')
         .replace('providers.my-server', 'providers.<name>')
         .replace('oidc.roles.staff', 'oidc.roles.<name>')
-        .replace(/(headers|query|models|authorize_params|queues)\.(x-team|api-version|my-model|prompt|default)/, '$1.<name>'),
+        .replace(
+          /(headers|query|models|authorize_params|queues)\.(x-team|api-version|my-model|prompt|default)/,
+          '$1.<name>',
+        ),
     );
     expect(generic).toEqual(describeSettings().map(({ key }) => key));
     expect(settings.models.policy_chain).toBe('careful');
