@@ -1,4 +1,6 @@
-// No-op jobs through our queue and runner beside bare BullMQ, on one Redis, in one run: rounds take turns, medians are compared.
+// No-op jobs on one Redis, in one run: rounds take turns, medians are compared.
+// bare: BullMQ's own worker over jobs that BullMQ added. same jobs: BullMQ's own worker over the jobs that ours gets, so that only
+// the runner differs. ours: our queue and runner.
 // node bench/jobs.mjs [--jobs 3000] [--rounds 5] [--concurrency 32]
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -64,7 +66,7 @@ function stopwatch() {
   };
 }
 
-async function bare(url, name) {
+async function bare(url, name, { filled = false } = {}) {
   const connection = new Redis(url, { maxRetriesPerRequest: null, replyMapping: 'legacy' });
   const queue = new Queue('default', { connection, prefix: name });
   const all = Array.from({ length: jobs }, () => ({
@@ -72,7 +74,7 @@ async function bare(url, name) {
     data: { payload: { models: [] } },
     opts: { attempts: row.attempts, backoff: { type: 'exponential', delay: 1000 }, ...kept },
   }));
-  await queue.addBulk(all);
+  if (!filled) await queue.addBulk(all);
   let done = 0;
   const over = Promise.withResolvers();
   const watch = stopwatch();
@@ -93,11 +95,22 @@ async function bare(url, name) {
   return result;
 }
 
-async function ours(url, name) {
-  const queues = openQueues({ url, namespace: name, onError: () => {} });
+async function fill(queues) {
   for (let added = 0; added < jobs; added += 100) {
     await Promise.all(Array.from({ length: Math.min(100, jobs - added) }, () => queues.enqueue('warmup', {})));
   }
+}
+
+async function sameJobs(url, name) {
+  const queues = openQueues({ url, namespace: name, onError: () => {} });
+  await fill(queues);
+  await queues.close();
+  return bare(url, name, { filled: true });
+}
+
+async function ours(url, name) {
+  const queues = openQueues({ url, namespace: name, onError: () => {} });
+  await fill(queues);
   let done = 0;
   const over = Promise.withResolvers();
   const logger = createLogger({ role: 'worker', level: 'error' });
@@ -133,26 +146,26 @@ const server = spawn(
 for await (const chunk of server.stdout) if (String(chunk).includes('Ready to accept')) break;
 
 const url = `redis://127.0.0.1:${port}`;
-const results = { bare: [], ours: [] };
+const CONTENDERS = { bare, 'same jobs': sameJobs, ours };
+const results = { bare: [], 'same jobs': [], ours: [] };
 const median = (list) => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)];
 try {
-  await bare(url, 'warm_bare');
-  await ours(url, 'warm_ours');
+  for (const [name, run] of Object.entries(CONTENDERS)) await run(url, `warm_${name.replace(' ', '_')}`);
   for (let round = 0; round < rounds; round += 1) {
-    const turns = round % 2 === 0 ? ['bare', 'ours'] : ['ours', 'bare'];
-    for (const turn of turns) results[turn].push(await (turn === 'bare' ? bare : ours)(url, `${turn}_${round}`));
+    const names = Object.keys(CONTENDERS);
+    for (const name of round % 2 === 0 ? names : names.toReversed()) {
+      results[name].push(await CONTENDERS[name](url, `${name.replace(' ', '_')}_${round}`));
+    }
   }
   const rate = (name) => median(results[name].map(({ perSecond }) => perSecond));
   const cpu = (name) => median(results[name].map(({ cpuMicros }) => cpuMicros));
   console.log(`${jobs} no-op jobs, ${concurrency} at a time, ${rounds} rounds, medians`);
-  for (const name of ['bare', 'ours']) {
-    console.log(`${name.padEnd(5)} ${Math.round(rate(name))} jobs/s, ${Math.round(cpu(name))} µs CPU a job`);
+  for (const name of Object.keys(CONTENDERS)) {
+    const share = (rate('ours') / rate(name)).toFixed(2);
+    const compared = name === 'ours' ? '' : `; ours is ${share} of it`;
+    console.log(`${name.padEnd(9)} ${Math.round(rate(name))} jobs/s, ${Math.round(cpu(name))} µs CPU a job${compared}`);
   }
-  // Neighbours share the noise of a busy machine.
-  const pairs = results.ours.map(({ perSecond }, index) => perSecond / results.bare[index].perSecond);
-  console.log(
-    `ours / bare: ${(rate('ours') / rate('bare')).toFixed(2)} of medians, ${median(pairs).toFixed(2)} median of pairs (promised: 0.90)`,
-  );
+  console.log('promised: at least 0.90');
 } finally {
   server.kill('SIGTERM');
   await once(server, 'exit');

@@ -2,6 +2,7 @@ import { JOBS, type JobContract, type JobName, MoltbotError } from '@moltbot/con
 import { childTraceContext, type Logger, parseTraceparent } from '@moltbot/observability';
 import { type JobAttempt, type JobProcessor, LateAbort } from '@moltbot/queue';
 import type { JobContext, JobDeps, JobHandlers } from './deps.js';
+import { HandlerContext } from './handler-context.js';
 
 export interface RunnerOptions {
   readonly handlers: JobHandlers;
@@ -38,19 +39,11 @@ export function createRunner(options: RunnerOptions): JobProcessor {
     if (logger.isDebug) ownLogger().debug('job started', { traceparent: attempt.traceparent });
     try {
       const result = await withinLimit(row.timeoutMs, attemptContext, async (limited) =>
-        handler(payload.data, deps, {
-          jobId: attempt.id,
-          get signal() {
-            return limited();
-          },
-          get logger() {
-            return ownLogger();
-          },
-          progress: attemptContext.progress,
-          get followUp() {
-            return attemptContext.followUp;
-          },
-        }),
+        handler(
+          payload.data,
+          deps,
+          new HandlerContext({ jobId: attempt.id, signal: limited, logger: ownLogger, outer: attemptContext }),
+        ),
       );
       return parseResult(row, result);
     } catch (error) {

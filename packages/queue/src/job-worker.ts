@@ -1,5 +1,6 @@
 import { type JobName, MoltbotError } from '@moltbot/contracts';
 import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
+import { AttemptContext } from './attempt-context.js';
 import { type AttemptFailure, backoff, failedForNow } from './backoff.js';
 import { CancelWatch } from './cancel-watch.js';
 import type { JobInput } from './enqueue-job.js';
@@ -136,20 +137,13 @@ export async function startJobWorker(options: StartOptions): Promise<JobWorker> 
     const ended = Promise.withResolvers<void>();
     running.set(key, { queue: attempt.queue, id: attempt.id, since: began, abort, ended: ended.promise });
     let reporter: ProgressReporter | undefined;
+    const progress = async (value: object): Promise<void> => {
+      reporter ??= new ProgressReporter(async (latest) => report(job, latest));
+      await reporter.report(value);
+    };
     try {
       const result = await Promise.race([
-        processor(attempt, {
-          get signal() {
-            return aborting.signal;
-          },
-          progress: async (value) => {
-            reporter ??= new ProgressReporter(async (latest) => report(job, latest));
-            await reporter.report(value);
-          },
-          get followUp() {
-            return options.followUpOf(attempt);
-          },
-        }),
+        processor(attempt, new AttemptContext({ attempt, aborting, progress, followUpOf: options.followUpOf })),
         cut.promise,
       ]);
       await reporter?.end();
