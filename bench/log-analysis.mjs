@@ -1,7 +1,10 @@
 // Lines per CPU second of the log analysis, one thread, and its memory over many lines (generated on the fly).
 //   node bench/log-analysis.mjs [--rounds 5] [--lines 300000] [--big 10000000] [--only text,json]
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { analyzeSource, buildReport, LogAnalyzer } from '../packages/log-analysis/dist/index.js';
+import { analyzeSource, LogAnalyzer, runLogAnalysisInThread } from '../packages/log-analysis/dist/index.js';
 
 const { values: flags } = parseArgs({
   options: {
@@ -10,6 +13,9 @@ const { values: flags } = parseArgs({
     /** Lines of the memory run; 0 leaves it out. */
     big: { type: 'string', default: '0' },
     only: { type: 'string', default: 'text,json,access,words' },
+    /** The two sides of the memory run. */
+    feed: { type: 'string' },
+    drain: { type: 'boolean', default: false },
   },
 });
 const rounds = Number(flags.rounds);
@@ -60,6 +66,7 @@ const KINDS = {
   access: () =>
     `${ip()} - - [${new Date((clock += 20)).toUTCString().slice(5, 25).replace(/ /, '/').replace(/ /, '/').replace(/ /, ':')} +0000] "GET /v1/items/${int(1e5)}?q=${int(99)} HTTP/1.1" ${pick([200, 200, 200, 404, 500])} ${int(1e5)} "-" "curl/8.5" 0.${int(999)}`,
   /** No two alike: every line takes the slow way. */
+  wild: () => `${time()} ERROR com.example.app.Service: ${KINDS.words()}`,
   words: () => Array.from({ length: 12 }, () => hex(6).replace(/\d/g, 'x')).join(' '),
 };
 
@@ -84,54 +91,66 @@ async function* from(chunks) {
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 const seconds = (usage) => (usage.user + usage.system) / 1e6;
 
-console.log(
-  `${'kind'.padEnd(10)}${'bytes/line'.padStart(12)}${'lines/CPU s'.padStart(14)}${'MB/CPU s'.padStart(10)}${'templates'.padStart(11)}`,
-);
-for (const kind of flags.only.split(',').filter((name) => name in KINDS)) {
-  const count = kind === 'words' ? Math.ceil(lines / 4) : lines;
-  const chunks = chunksOf(kind, count);
-  const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-  const speeds = [];
-  let templates = 0;
-  for (let round = 0; round < rounds; round += 1) {
-    const analyzer = new LogAnalyzer({ now: Date.now });
-    const before = process.cpuUsage();
-    await analyzeSource({ analyzer, source: from(chunks), name: kind });
-    speeds.push(count / seconds(process.cpuUsage(before)));
-    templates = analyzer.miner.counts.templates;
-  }
-  const speed = median(speeds);
+async function table() {
   console.log(
-    `${kind.padEnd(10)}${(bytes / count).toFixed(0).padStart(12)}${Math.round(speed).toLocaleString('en-US').padStart(14)}${((speed * bytes) / count / 1e6).toFixed(0).padStart(10)}${String(templates).padStart(11)}`,
+    `${'kind'.padEnd(10)}${'bytes/line'.padStart(12)}${'lines/CPU s'.padStart(14)}${'MB/CPU s'.padStart(10)}${'templates'.padStart(11)}`,
+  );
+  for (const kind of flags.only.split(',').filter((name) => name in KINDS)) {
+    const count = kind === 'words' ? Math.ceil(lines / 4) : lines;
+    const chunks = chunksOf(kind, count);
+    const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    const speeds = [];
+    let templates = 0;
+    for (let round = 0; round < rounds; round += 1) {
+      const analyzer = new LogAnalyzer({ now: Date.now });
+      const before = process.cpuUsage();
+      await analyzeSource({ analyzer, source: from(chunks), name: kind });
+      speeds.push(count / seconds(process.cpuUsage(before)));
+      templates = analyzer.miner.counts.templates;
+    }
+    const speed = median(speeds);
+    console.log(
+      `${kind.padEnd(10)}${(bytes / count).toFixed(0).padStart(12)}${Math.round(speed).toLocaleString('en-US').padStart(14)}${((speed * bytes) / count / 1e6).toFixed(0).padStart(10)}${String(templates).padStart(11)}`,
+    );
+  }
+}
+
+async function feed(count) {
+  for (let made = 0, block = 0; made < count; block += 1) {
+    // Every twentieth block is of lines that are all different: what fits no template must not cost memory either.
+    const chunks = chunksOf(block % 20 === 19 ? 'wild' : 'text', 2_000);
+    for (let repeat = 0; repeat < 5 && made < count; repeat += 1) {
+      for (const chunk of chunks) {
+        if (!process.stdout.write(chunk)) await once(process.stdout, 'drain');
+        made += 500;
+      }
+    }
+  }
+}
+
+async function drain() {
+  const report = await runLogAnalysisInThread({
+    task: { inputs: [{ name: 'stdin', role: 'current', from: 'stdin' }] },
+  });
+  const { coverage } = report;
+  const { maxRSS } = process.resourceUsage();
+  console.log(
+    `\n${coverage.lines.toLocaleString('en-US')} lines: ${seconds(process.cpuUsage()).toFixed(0)} CPU s, at most ${(maxRSS / 1024).toFixed(0)} MiB, ` +
+      `${coverage.templates} templates, ${coverage.evictedTemplates} evicted`,
   );
 }
 
-const big = Number(flags.big);
-if (big > 0) {
-  const analyzer = new LogAnalyzer({ now: Date.now });
-  let most = 0;
-  async function* stream() {
-    let made = 0;
-    // Fresh values in every block, at the price of the block's making.
-    while (made < big) {
-      const block = chunksOf(made % 40_000 === 0 ? 'words' : 'text', 2_000);
-      for (let repeat = 0; repeat < 10 && made < big; repeat += 1) {
-        for (const chunk of block) {
-          yield chunk;
-          made += 500;
-        }
-      }
-      most = Math.max(most, process.memoryUsage.rss());
-    }
+if (flags.feed !== undefined) await feed(Number(flags.feed));
+else if (flags.drain) await drain();
+else {
+  await table();
+  // Many lines, made by one process on the fly and piped into another, as `moltbot logs analyze -` reads them.
+  const big = Number(flags.big);
+  if (big > 0) {
+    const script = fileURLToPath(import.meta.url);
+    const maker = spawn(process.execPath, [script, '--feed', String(big)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const reader = spawn(process.execPath, [script, '--drain'], { stdio: [maker.stdout, 'inherit', 'inherit'] });
+    maker.stdout.destroy();
+    await once(reader, 'close');
   }
-  const before = process.cpuUsage();
-  const report = await analyzeSource({ analyzer, source: stream(), name: 'big' });
-  most = Math.max(most, process.memoryUsage.rss());
-  const used = seconds(process.cpuUsage(before));
-  const built = buildReport({ analyzer, sources: [report], now: Date.now });
-  most = Math.max(most, process.memoryUsage.rss());
-  console.log(
-    `\n${report.lines.toLocaleString('en-US')} lines: ${used.toFixed(0)} CPU s (making them included), at most ${(most / 1e6).toFixed(0)} MB, ` +
-      `${built.coverage.templates} templates, ${built.coverage.evictedTemplates} evicted, ${built.coverage.forgottenKeys} keys forgotten`,
-  );
 }
