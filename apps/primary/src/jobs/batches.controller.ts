@@ -5,6 +5,7 @@ import type { BatchRecord } from '@moltbot/storage';
 import { Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
 import { parseStrictly, READS_BODY, readJsonBody } from '../access/json-body.js';
 import { RequireScope } from '../access/require-scope.js';
 import type { Core } from '../core/core.js';
@@ -13,6 +14,8 @@ import { BATCH_ID, batchListQuerySchema, newBatchSchema, toBatchObject } from '.
 import { whoseAre } from './whose.js';
 
 const LONGEST_KEY = 256;
+/** Some clients send an empty object where nothing has to be said. */
+const NOTHING = z.strictObject({});
 
 /** Batches of requests, in the shape of OpenAI's Batch API; a worker answers them. */
 @Controller('v1/batches')
@@ -79,7 +82,13 @@ export class BatchesController {
 
   @Post(':id/cancel')
   @HttpCode(200)
-  async cancel(@Param('id') id: string, @Req() request: FastifyRequest) {
+  @RouteConfig(READS_BODY)
+  async cancel(
+    @Param('id') id: string,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    await readJsonBody({ request, reply, schema: NOTHING, optional: true });
     const { batches } = this.#core.storage;
     return toBatchObject(found(BATCH_ID.test(id) ? await batches.cancel(id, whoseAre(request).visible) : undefined));
   }
