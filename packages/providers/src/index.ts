@@ -34,6 +34,16 @@ export {
 } from './router/failover-engine.js';
 export type { ModelLoader, ModelLoadOutcome } from './router/model-loader.js';
 export { createModelRouter, type ModelRouterOptions } from './router/create-model-router.js';
+export {
+  type CallSize,
+  chatSize,
+  COUNT_SIZE,
+  embeddingsSize,
+  expectedTokens,
+  LARGEST_CONTEXT_TOKENS,
+} from './router/call-size.js';
+export { forbiddenName, isPermittedWhole, mayName, planOf } from './router/permitted-names.js';
+export { modelsOf, wholeMicros, worstCaseOf } from './router/worst-case.js';
 export type { ListedModel, ModelRouter, Selection } from './router/model-router.js';
 export type { RouterObserver } from './router/observer.js';
 export type { Served, ServedAnswer, ServedFrame, ServedStream, StreamResult } from './router/served.js';

@@ -1,6 +1,15 @@
 import { Denial, type Identity } from '@moltbot/auth';
 import { MoltbotError, permitsModel } from '@moltbot/contracts';
-import type { ChainPlan, ListedModel, ModelRouter, Selection } from '@moltbot/providers';
+import {
+  type ChainPlan,
+  forbiddenName,
+  isPermittedWhole,
+  type ListedModel,
+  mayName,
+  type ModelRouter,
+  planOf,
+  type Selection,
+} from '@moltbot/providers';
 
 /** A caller's list of models is told in a refusal up to this many. */
 const MOST_NAMED = 5;
@@ -21,14 +30,10 @@ export function permittedPlan(options: {
   const { router, identity, selection } = options;
   const permissions = identity?.models;
   if (permissions === undefined) return router.plan(selection);
-  const names = new Set(namesOf(selection));
-  for (const name of names) {
-    if (!mayName({ router, permissions, name })) throw notPermitted(name, permissions);
-  }
+  const forbidden = forbiddenName({ router, permissions, selection });
+  if (forbidden !== undefined) throw notPermitted(forbidden, permissions);
   const plan = router.plan(selection);
-  if (hasList(selection) || permissions.includes('default')) return plan;
-  const [name = ''] = names;
-  return isChain(router, plan, name) ? plan : withoutFollowers(plan, permissions);
+  return isPermittedWhole({ router, permissions, selection, plan }) ? plan : withoutFollowers(plan, permissions);
 }
 
 /** @throws MoltbotError `permission_denied` */
@@ -61,46 +66,6 @@ export function permittedModels(options: {
     return [{ id, kind: 'model', provider: model.provider.name, members: [model.ref], model, ready: true }];
   });
   return [...permitted, ...more];
-}
-
-/** As the router reads a selection. */
-function namesOf(selection: Selection): readonly string[] {
-  const { model, models } = selection;
-  const first = model === undefined || model === '' ? [] : [model];
-  if (hasList(selection)) return [...first, ...(models ?? [])];
-  return first.length === 0 ? ['default'] : first;
-}
-
-function hasList({ models }: Selection): boolean {
-  return models !== undefined && models.length > 0;
-}
-
-function mayName(options: {
-  readonly router: ModelRouter;
-  readonly permissions: readonly string[];
-  readonly name: string;
-}): boolean {
-  const { router, permissions, name } = options;
-  if (permitsModel(permissions, name)) return true;
-  const plan = planOf(router, name);
-  const model = plan?.models[0];
-  if (plan === undefined || model === undefined || isChain(router, plan, name)) return false;
-  return permitsModel(permissions, model.ref);
-}
-
-/** A chain's plan has its name; that of a model is `explicit`, which a chain may be called too. */
-function isChain(router: ModelRouter, plan: ChainPlan, name: string): boolean {
-  if (plan.name !== name) return false;
-  return name !== 'explicit' || router.list().some(({ id, kind }) => kind === 'chain' && id === name);
-}
-
-/** What a name means. What it nearly means is not told to who may not use it. */
-function planOf(router: ModelRouter, name: string): ChainPlan | undefined {
-  try {
-    return router.plan({ model: name });
-  } catch {
-    return undefined;
-  }
 }
 
 /** A model that was named alone may be followed by the default chain (`models.fallback_for_explicit`): only as far as permitted. */

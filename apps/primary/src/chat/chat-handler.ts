@@ -6,10 +6,10 @@ import {
   createCallerRequest,
   type EngineCall,
   type ServedStream,
+  chatSize,
 } from '@moltbot/providers';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingHttpHeaders } from 'node:http';
-import { chatSize } from '../access/limits/call-size.js';
 import { permittedPlan } from '../access/permitted-plan.js';
 import type { Core } from '../core/core.js';
 import type { Exchange } from './exchange.js';

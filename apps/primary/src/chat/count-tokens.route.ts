@@ -1,5 +1,5 @@
+import { COUNT_SIZE } from '@moltbot/providers';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { COUNT_SIZE } from '../access/limits/call-size.js';
 import { permittedPlan } from '../access/permitted-plan.js';
 import type { Core } from '../core/core.js';
 import { readCall, selectionOf } from './chat-handler.js';

@@ -1,7 +1,6 @@
-import { ByteRope, type JsonObject, readJsonObject } from '@moltbot/providers';
+import { ByteRope, type JsonObject, readJsonObject, embeddingsSize } from '@moltbot/providers';
 import { MoltbotError } from '@moltbot/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { embeddingsSize } from '../access/limits/call-size.js';
 import { permittedPlan } from '../access/permitted-plan.js';
 import type { Core } from '../core/core.js';
 import { servedHeaders } from './reply-headers.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Settings } from '@moltbot/config';
-import type { ChainPlan, Model } from '@moltbot/providers';
+import { type ChainPlan, createCallerRequest, type Model, openAiChatDoor } from '@moltbot/providers';
 import { requestSize } from './request-size.js';
 
 const settings: Settings['limits'] = { assumed_output_tokens: 1_000, unpriced_models: 'refuse' };
@@ -18,7 +18,8 @@ function sizeOf(models: readonly Model[], value: object, options: { embeddings?:
   const { embeddings = false, policy } = options;
   const plan = { models, policyPlan: policy && (() => ({ models: policy })) } as unknown as ChainPlan;
   const bytes = Buffer.from(JSON.stringify(value));
-  return { bytes: bytes.length, ...requestSize({ plan, value: value as never, bytes, embeddings, settings }) };
+  const call = embeddings ? undefined : createCallerRequest({ requestId: 'r', door: openAiChatDoor, bytes });
+  return { bytes: bytes.length, ...requestSize({ plan, call, bytes, settings }) };
 }
 
 const text = { messages: [{ role: 'user', content: 'Hi' }] };

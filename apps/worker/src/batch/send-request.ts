@@ -5,15 +5,17 @@ import {
   type ChainPlan,
   createCallerRequest,
   type JsonObject,
+  modelsOf,
   openAiChatDoor,
   readJsonObject,
   type Selection,
+  wholeMicros,
 } from '@moltbot/providers';
 import { countRequest } from '../count-request.js';
 import type { JobDeps } from '../deps.js';
 import type { BatchOwner } from './batch-owner.js';
 import { permittedPlan } from './permitted-plan.js';
-import { modelsOf, requestSize, type RequestSize, wholeMicros } from './request-size.js';
+import { requestSize, type RequestSize } from './request-size.js';
 
 /** What came of sending one request once. */
 export type Sent =
@@ -114,7 +116,7 @@ function prepare({ deps, endpoint, owner, body }: SendOptions, requestId: string
   const { router } = deps.requests;
   const plan = permittedPlan({ router, permissions: owner.models, selection: selectionOf(value, call) });
   const settings = deps.settings().limits;
-  return { plan, call, value, size: requestSize({ plan, value, bytes: body, embeddings, settings }) };
+  return { plan, call, value, size: requestSize({ plan, call, bytes: body, settings }) };
 }
 
 function selectionOf(value: JsonObject, call: CallerRequest | undefined): Selection {

@@ -15,7 +15,7 @@ const plan = {
   policyPlan: () => ({ models: [model('b:careful')] }),
   timeouts: { total: 600_000 },
 } as unknown as ChainPlan;
-const size = { inputTokens: 25, inputBound: 100, outputLimit: 50, isNewWord: false, choices: 1 };
+const size = { inputTokens: 25, inputBound: 100, outputLimit: 50, isNewWord: false, choices: 1, isOneText: true };
 /** 100 tokens in and 50 out at most. */
 const WORST = 700n;
 const standing = { requests: undefined, tokens: undefined, budgetRemainingMicros: 5_000_000n };

@@ -1,13 +1,11 @@
 import type { Admission, AdmissionAnswer, Identity, Limiter } from '@moltbot/auth';
 import type { KeyLimits, Settings } from '@moltbot/config';
 import { type AttemptRecord, MoltbotError } from '@moltbot/contracts';
-import type { ChainPlan, RouterObserver } from '@moltbot/providers';
+import { type CallSize, type ChainPlan, expectedTokens, type RouterObserver, worstCaseOf } from '@moltbot/providers';
 import type { Exchange } from '../../chat/exchange.js';
-import type { CallSize } from './call-size.js';
 import { LimitedRequest } from './limited-request.js';
 import { limitHeaders } from './limit-headers.js';
 import { refusalError } from './refusal-error.js';
-import { worstCaseOf } from './worst-case.js';
 
 /** Limits and budgets of callers, around each request. Callers without limits don't come here. */
 export interface CallerLimits {
@@ -35,8 +33,6 @@ export interface CallerLimitsOptions {
   readonly onUnpriced: () => void;
 }
 
-/** Output of a request that does not say, for the limit on tokens: it is put right after the answer. */
-const EXPECTED_OUTPUT_TOKENS = 1_024;
 /** A process that has not told the cost so long after the deadline of its request is taken to be dead. */
 const LAPSE_MARGIN_MS = 300_000;
 
@@ -122,7 +118,7 @@ function prepare(options: {
   readonly settings: Settings['limits'];
 }): Prepared | MoltbotError {
   const { limits, plan, size, settings } = options;
-  const tokens = size.inputTokens + (size.outputLimit ?? EXPECTED_OUTPUT_TOKENS * size.choices);
+  const tokens = expectedTokens(size);
   if (limits.budget_per_day === undefined && limits.budget_per_month === undefined) {
     return { limits, tokens, worstCaseMicros: 0n, inputPrice: 0 };
   }

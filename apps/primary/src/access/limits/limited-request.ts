@@ -1,8 +1,7 @@
 import type { Admission, Refusal } from '@moltbot/auth';
 import { type AttemptRecord, MoltbotError } from '@moltbot/contracts';
-import type { ChainPlan } from '@moltbot/providers';
+import { type ChainPlan, modelsOf, wholeMicros } from '@moltbot/providers';
 import type { Exchange } from '../../chat/exchange.js';
-import { modelsOf, wholeMicros } from './worst-case.js';
 
 export interface LimitedRequestOptions {
   readonly exchange: Exchange;

@@ -1,5 +1,5 @@
 import type { Dialect } from '@moltbot/contracts';
-import type { CallerRequest } from '@moltbot/providers';
+import type { CallerRequest } from '../caller-request.js';
 import { mediaOf } from './call-media.js';
 
 /** How large a call is, as far as its request tells. */
@@ -13,6 +13,8 @@ export interface CallSize {
   /** Whether it says so by the newer word of OpenAI's API alone, which many servers that speak it pass over. */
   readonly isNewWord: boolean;
   readonly choices: number;
+  /** Whether all of its input is read at once, so that it has to fit a model's window. */
+  readonly isOneText: boolean;
 }
 
 const BYTES_PER_TOKEN = 4;
@@ -23,7 +25,7 @@ const LARGEST_IMAGE_TOKENS = 5_000;
 const TOOL_PROMPT_TOKENS = 1_000;
 
 /** The largest context that is sold: what stands behind an address or in a PDF may fill it, and no byte of the request shows it. */
-const LARGEST_CONTEXT_TOKENS = 2_000_000;
+export const LARGEST_CONTEXT_TOKENS = 2_000_000;
 /** More than any model writes; keeps products finite. */
 const MOST_OUTPUT_TOKENS = 1e12;
 /** The words of each door for its limit. Those of another door are passed over on the way, and limit nothing. */
@@ -53,10 +55,19 @@ export function chatSize(call: CallerRequest): CallSize {
     outputLimit: limits.length === 0 ? undefined : Math.min(Math.max(...limits) * choices, MOST_OUTPUT_TOKENS),
     isNewWord: limits.length > 0 && oldWords.length === 0,
     choices,
+    isOneText: true,
   };
 }
 
-/** Texts, or numbers of tokens, which take two bytes each at least. */
+/** Output of a request that does not say, for limits on tokens: it is put right after the answer. */
+const EXPECTED_OUTPUT_TOKENS = 1_024;
+
+/** Tokens of a call and its answer, as they will probably be counted. */
+export function expectedTokens({ inputTokens, outputLimit, choices }: CallSize): number {
+  return inputTokens + (outputLimit ?? EXPECTED_OUTPUT_TOKENS * choices);
+}
+
+/** Texts, each of them read alone, or numbers of tokens, which take two bytes each at least. */
 export function embeddingsSize(bytes: number): CallSize {
   return {
     inputTokens: Math.ceil(bytes / BYTES_PER_TOKEN),
@@ -64,11 +75,19 @@ export function embeddingsSize(bytes: number): CallSize {
     outputLimit: 0,
     isNewWord: false,
     choices: 1,
+    isOneText: false,
   };
 }
 
 /** A count of tokens is a request, and else costs nothing. */
-export const COUNT_SIZE: CallSize = { inputTokens: 0, inputBound: 0, outputLimit: 0, isNewWord: false, choices: 1 };
+export const COUNT_SIZE: CallSize = {
+  inputTokens: 0,
+  inputBound: 0,
+  outputLimit: 0,
+  isNewWord: false,
+  choices: 1,
+  isOneText: true,
+};
 
 /** What stands under a key, in other letters too: Go's decoder takes `N` for `n`, and the last of both counts for it. */
 function numbersAt({ scanned, value }: CallerRequest, name: string): readonly number[] {

@@ -1,12 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Settings } from '@moltbot/config';
-import {
-  type ChainPlan,
-  createCallerRequest,
-  type Model,
-  openAiChatDoor,
-  anthropicMessagesDoor,
-} from '@moltbot/providers';
+import { createCallerRequest } from '../caller-request.js';
+import { anthropicMessagesDoor } from '../dialects/anthropic-messages/door.js';
+import { openAiChatDoor } from '../dialects/openai-chat/door.js';
+import type { ChainPlan, Model } from '../target.js';
 import fc from 'fast-check';
 import { type CallSize, chatSize, embeddingsSize } from './call-size.js';
 import { worstCaseOf } from './worst-case.js';
@@ -36,6 +33,7 @@ const size = (changes: Partial<CallSize> = {}): CallSize => ({
   outputLimit: 10,
   isNewWord: false,
   choices: 1,
+  isOneText: true,
   ...changes,
 });
 
@@ -55,6 +53,8 @@ describe('the worst case of a call', () => {
 
   it('has no more input than the model’s window, and output as far as anybody says', () => {
     expect(micros([model({ price: [4, 0], window: 40 })])).toBe(200);
+    // Of embeddings each text has to fit the window, not all of them together.
+    expect(micros([model({ price: [4, 0], window: 40 })], { isOneText: false })).toBe(500);
     expect(micros([model({ price: [0, 1], output: 77 })], { outputLimit: undefined, choices: 3 })).toBe(231);
     expect(micros([model({ price: [0, 1] })], { outputLimit: undefined })).toBe(1_000);
     expect(micros([model({ price: [0, 1], output: 77 })], { outputLimit: 500 })).toBe(500);

@@ -1,5 +1,5 @@
 import type { Settings } from '@moltbot/config';
-import type { ChainPlan, Model } from '@moltbot/providers';
+import type { ChainPlan, Model } from '../target.js';
 import type { CallSize } from './call-size.js';
 
 export type WorstCase =
@@ -33,7 +33,7 @@ export function worstCaseOf(options: {
       continue;
     }
     const ofInput = Math.max(price.input, price.cachedInput, price.cacheWrite);
-    const room = capabilities.contextWindow ?? Number.POSITIVE_INFINITY;
+    const room = (size.isOneText ? capabilities.contextWindow : undefined) ?? Number.POSITIVE_INFINITY;
     const unbounded = (capabilities.maxOutputTokens ?? settings.assumed_output_tokens) * size.choices;
     // A server that knows `max_tokens` only writes as if nothing had been said.
     const isPassedOver = size.isNewWord && model.provider.kind === 'openai-compatible';

@@ -1,4 +1,5 @@
-import type { CallerRequest, JsonObject } from '@moltbot/providers';
+import type { CallerRequest } from '../caller-request.js';
+import type { JsonObject } from '../json-object.js';
 
 /** What a request brings besides text. */
 export interface CallMedia {
