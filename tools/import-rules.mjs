@@ -7,6 +7,20 @@ import { parseSync } from 'oxc-parser';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 
+const FOR_APPS = [
+  'contracts',
+  'observability',
+  'state',
+  'network',
+  'config',
+  'auth',
+  'queue',
+  'providers',
+  'storage',
+  'credentials',
+  'local-models',
+];
+
 /** Workspace folder → what it may import. `types` marks packages that may only be imported with `import type`. */
 export const RULES = {
   'packages/contracts': { values: [], types: [] },
@@ -21,55 +35,10 @@ export const RULES = {
   'packages/storage': { values: ['contracts'], types: ['config', 'auth'] },
   'packages/local-models': { values: ['contracts', 'config'], types: [] },
   'packages/credentials': { values: ['contracts', 'network', 'config', 'auth', 'storage'], types: [] },
-  'apps/primary': {
-    values: [
-      'contracts',
-      'observability',
-      'state',
-      'network',
-      'config',
-      'auth',
-      'queue',
-      'providers',
-      'storage',
-      'credentials',
-      'local-models',
-    ],
-    types: [],
-  },
-  'apps/worker': {
-    values: [
-      'contracts',
-      'observability',
-      'state',
-      'log-analysis',
-      'network',
-      'config',
-      'auth',
-      'queue',
-      'providers',
-      'storage',
-      'credentials',
-      'local-models',
-    ],
-    types: [],
-  },
-  'apps/cli': {
-    values: [
-      'contracts',
-      'observability',
-      'state',
-      'log-analysis',
-      'network',
-      'config',
-      'auth',
-      'queue',
-      'providers',
-      'storage',
-      'credentials',
-    ],
-    types: [],
-  },
+  'apps/primary': { values: FOR_APPS, types: [] },
+  'apps/worker': { values: [...FOR_APPS, 'log-analysis'], types: [] },
+  // Roles are started as processes: it runs no model itself.
+  'apps/cli': { values: [...FOR_APPS.filter((name) => name !== 'local-models'), 'log-analysis'], types: [] },
 };
 
 /** Libraries that belong to some folders only. */
