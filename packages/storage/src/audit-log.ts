@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { AuditRecord } from '@moltbot/contracts';
 import type { Database, Statement } from './database.js';
+import { storableText } from './storable-text.js';
 import { isValueError } from './storage-error.js';
+import { pause, within } from './within.js';
 
 export interface AuditLogOptions {
   readonly db: Database;
@@ -164,7 +166,7 @@ export function auditTimePrefix(at: number): string {
 function toStorable(record: AuditRecord): object {
   const entries = Object.entries(record).map(([key, value]: [string, unknown]) => [
     key,
-    typeof value === 'string' ? storableText(value) : value,
+    typeof value === 'string' ? shortText(value) : value,
   ]);
   const row = Object.fromEntries(entries) as Record<string, unknown>;
   const detail = record.detail === undefined ? undefined : JSON.stringify(record.detail).toWellFormed();
@@ -174,28 +176,10 @@ function toStorable(record: AuditRecord): object {
 }
 
 function cleanText(_key: string, value: unknown): unknown {
-  return typeof value === 'string' ? storableText(value) : value;
+  return typeof value === 'string' ? shortText(value) : value;
 }
 
-function storableText(text: string): string {
+function shortText(text: string): string {
   const short = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
-  return short.toWellFormed().replaceAll('\0', '\ufffd');
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
-}
-
-async function within(promise: Promise<unknown>, timeoutMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs);
-  });
-  try {
-    await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+  return storableText(short);
 }

@@ -3,6 +3,8 @@ import type { BudgetAnswer, BudgetAsk, BudgetLedger, BudgetStanding } from '@mol
 import { MoltbotError } from '@moltbot/contracts';
 import { BUDGET_STATEMENTS } from './budget-statements.js';
 import type { Database } from './database.js';
+import { storableText } from './storable-text.js';
+import { pause, within } from './within.js';
 
 export interface BudgetsOptions {
   readonly db: Database;
@@ -218,7 +220,7 @@ export function createBudgets(options: BudgetsOptions): Budgets {
     },
     stats: () => ({ open, unwritten: settlements.size }),
     async budgetOf(keyId) {
-      const rows = await db.run<StandingRow>(BUDGET_STATEMENTS.standing, [storable(keyId), moment()]);
+      const rows = await db.run<StandingRow>(BUDGET_STATEMENTS.standing, [storableText(keyId), moment()]);
       const of = (period: string): BudgetStanding['day'] => {
         const row = rows.find((candidate) => candidate.period === period);
         return toPeriod(row?.spent ?? '0', row?.reserved ?? '0', row?.left_ms ?? 0);
@@ -242,7 +244,7 @@ function reserveValues(batch: readonly Waiting[], moment: number | null): readon
   const limit = (micros: bigint | undefined): string | null => (micros === undefined ? null : String(inColumn(micros)));
   return [
     batch.map(({ id }) => id),
-    batch.map(({ ask }) => storable(ask.keyId)),
+    batch.map(({ ask }) => storableText(ask.keyId)),
     batch.map(({ ask }) => String(ask.amountMicros > 1n ? inColumn(ask.amountMicros) : 1n)),
     batch.map(({ ask }) => limit(ask.dayLimitMicros)),
     batch.map(({ ask }) => limit(ask.monthLimitMicros)),
@@ -266,27 +268,4 @@ function toPeriod(spent: string, reserved: string, leftMs: number): BudgetStandi
 function inColumn(micros: bigint): bigint {
   if (micros < 0n) return 0n;
   return micros > LARGEST_MICROS ? LARGEST_MICROS : micros;
-}
-
-/** One name that is no text for PostgreSQL must not spoil a batch of others. */
-function storable(keyId: string): string {
-  return keyId.toWellFormed().replaceAll('\0', '\ufffd');
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
-}
-
-async function within<T>(promise: Promise<T>, timeoutMs: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), timeoutMs);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

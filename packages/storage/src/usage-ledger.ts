@@ -1,7 +1,9 @@
 import type { AttemptRecord, RequestRecord } from '@moltbot/contracts';
 import type { Database } from './database.js';
 import { LEDGER_STATEMENTS } from './ledger-statements.js';
+import { storableText } from './storable-text.js';
 import { isValueError } from './storage-error.js';
+import { pause, within } from './within.js';
 
 export interface UsageLedgerOptions {
   readonly db: Database;
@@ -197,25 +199,7 @@ export function createUsageLedger(options: UsageLedgerOptions): UsageLedger {
 function withStorableText(row: AttemptRecord | RequestRecord): object {
   const entries = Object.entries(row).map(([key, value]: [string, unknown]) => [
     key,
-    typeof value === 'string' ? value.toWellFormed().replaceAll('\0', '\ufffd') : value,
+    typeof value === 'string' ? storableText(value) : value,
   ]);
   return Object.fromEntries(entries) as object;
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
-}
-
-async function within<T>(promise: Promise<T>, timeoutMs: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), timeoutMs);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
