@@ -9,6 +9,7 @@ export default {
   globalSetup: '<rootDir>/tools/jest-run.mjs',
   globalTeardown: '<rootDir>/tools/jest-run-end.mjs',
   setupFiles: ['<rootDir>/tools/property-tests.mjs'],
+  setupFilesAfterEnv: ['<rootDir>/tools/second-try.mjs'],
   modulePathIgnorePatterns: ['/dist/'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },

@@ -2,7 +2,7 @@
 // the checks together: `N passed, N failed`.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { root, run, step } from './run.mjs';
 
 const bin = (name) => join(root, 'node_modules', '.bin', name);
@@ -57,6 +57,12 @@ if (existsSync(report)) {
     failed += result.numPendingTests + result.numTodoTests;
   }
   if (jest.code !== 0 && result.success) failed += 1;
+  for (const { name, assertionResults } of result.testResults) {
+    for (const { status, invocations, fullName } of assertionResults) {
+      if (status === 'passed' && invocations > 1)
+        console.log(`try ${invocations} passed: ${relative(root, name)} › ${fullName}`);
+    }
+  }
 } else {
   console.log('jest wrote no report');
   failed += 1;
