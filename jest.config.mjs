@@ -4,7 +4,7 @@ export default {
   // Workspace packages resolve to their sources ("source" in each package's exports). Jest adds import or require itself:
   // with both, a CommonJS package is handed the ESM half of its dependency (pg and pg-pool).
   testEnvironmentOptions: { customExportConditions: ['source', 'node'] },
-  roots: ['<rootDir>/packages', '<rootDir>/apps'],
+  roots: ['<rootDir>/packages', '<rootDir>/apps', '<rootDir>/deploy'],
   testMatch: ['**/src/**/*.test.ts', '**/test/**/*.test.ts'],
   globalSetup: '<rootDir>/tools/jest-run.mjs',
   globalTeardown: '<rootDir>/tools/jest-run-end.mjs',
