@@ -47,6 +47,10 @@ export { modelsOf, wholeMicros, worstCaseOf } from './router/worst-case.js';
 export type { ListedModel, ModelRouter, Selection } from './router/model-router.js';
 export type { RouterObserver } from './router/observer.js';
 export type { Served, ServedAnswer, ServedFrame, ServedStream, StreamResult } from './router/served.js';
+export { type Behaviour, SCRIPTED_TEXT } from './scripted/behaviour.js';
+export { openScriptedUpstream } from './scripted/open-scripted-upstream.js';
+export type { RecordedRequest } from './scripted/recorded-request.js';
+export type { ScriptedUpstream } from './scripted/scripted-upstream.js';
 export type { Capabilities, ChainPlan, Model, Price, Provider } from './target.js';
 export type {
   ChatTurn,

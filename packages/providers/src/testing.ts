@@ -4,14 +4,14 @@ export {
   type ScriptedAnswer,
   type ScriptedToolCall,
   type StatusBehaviour,
-} from './testing/behaviour.js';
-export type { RecordedRequest } from './testing/recorded-request.js';
+} from './scripted/behaviour.js';
+export type { RecordedRequest } from './scripted/recorded-request.js';
 export {
   type Script,
   type ScriptedUpstream,
   type ScriptedUpstreamOptions,
   startScriptedUpstream,
-} from './testing/scripted-upstream.js';
+} from './scripted/scripted-upstream.js';
 export {
   chunk,
   type RawConnection,

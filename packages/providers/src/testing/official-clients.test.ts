@@ -2,8 +2,8 @@ import Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import OpenAI from 'openai';
 import { type DemoUpstream, startDemoUpstream } from '../demo/demo-upstream.js';
-import type { Behaviour } from './behaviour.js';
-import { type ScriptedUpstream, startScriptedUpstream } from './scripted-upstream.js';
+import type { Behaviour } from '../scripted/behaviour.js';
+import { type ScriptedUpstream, startScriptedUpstream } from '../scripted/scripted-upstream.js';
 
 let upstream: ScriptedUpstream;
 let demo: DemoUpstream;

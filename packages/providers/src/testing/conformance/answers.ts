@@ -2,7 +2,7 @@ import { expect, it } from '@jest/globals';
 import type { FinishReason } from '@moltbot/contracts';
 import { isContent } from '@moltbot/contracts';
 import type { ChatWire } from '../../wire.js';
-import type { ScriptedAnswer } from '../behaviour.js';
+import type { ScriptedAnswer } from '../../scripted/behaviour.js';
 import { DIALECT_TRAITS } from './dialect-traits.js';
 import {
   ask,

@@ -1,7 +1,7 @@
 import { expect, it } from '@jest/globals';
 import type { FailureKind, ProviderError } from '../../failure.js';
 import type { ChatWire } from '../../wire.js';
-import type { StatusBehaviour } from '../behaviour.js';
+import type { StatusBehaviour } from '../../scripted/behaviour.js';
 import { ask, type Exchanges, turnOf } from './exchange.js';
 
 /** What a status with the dialect's own, plain error body means. */

@@ -1,9 +1,9 @@
 import type { ChatAnswer, ChatRequest, StreamPart } from '@moltbot/contracts';
 import type { ChatTurn, ChatWire, StreamReader, UpstreamRequest } from '../../wire.js';
 import { ProviderError } from '../../failure.js';
-import type { Behaviour } from '../behaviour.js';
-import type { RecordedRequest } from '../recorded-request.js';
-import { type ScriptedUpstream, startScriptedUpstream } from '../scripted-upstream.js';
+import type { Behaviour } from '../../scripted/behaviour.js';
+import type { RecordedRequest } from '../../scripted/recorded-request.js';
+import { type ScriptedUpstream, startScriptedUpstream } from '../../scripted/scripted-upstream.js';
 
 export const MODEL = 'scripted-model';
 

@@ -2,7 +2,7 @@ import { expect, it } from '@jest/globals';
 import { isContent } from '@moltbot/contracts';
 import { ProviderError } from '../../failure.js';
 import type { ChatWire } from '../../wire.js';
-import type { Behaviour } from '../behaviour.js';
+import type { Behaviour } from '../../scripted/behaviour.js';
 import { DIALECT_TRAITS } from './dialect-traits.js';
 import { ask, type Exchanges, readStream, textOf, turnOf } from './exchange.js';
 

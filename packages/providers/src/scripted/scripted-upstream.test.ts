@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Dialect } from '@moltbot/contracts';
-import { readAll, readUntil } from './chat-client.js';
+import { readAll, readUntil } from '../testing/chat-client.js';
 import { SCRIPTED_TEXT } from './behaviour.js';
 import { type Script, type ScriptedUpstream, startScriptedUpstream } from './scripted-upstream.js';
 

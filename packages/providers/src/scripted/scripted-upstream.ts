@@ -43,7 +43,7 @@ export interface ScriptedUpstream {
 
 type Recorded = { -readonly [Key in keyof RecordedRequest]: RecordedRequest[Key] };
 
-/** An upstream on a real loopback socket that speaks all four dialects and behaves as its script says. For tests. */
+/** An upstream on a real loopback socket that speaks all four dialects and behaves as its script says. */
 export async function startScriptedUpstream(options: ScriptedUpstreamOptions): Promise<ScriptedUpstream> {
   const requests: Recorded[] = [];
   const changes = new EventEmitter().setMaxListeners(0);
