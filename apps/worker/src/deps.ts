@@ -1,5 +1,5 @@
 import type { Limiter } from '@moltbot/auth';
-import type { Settings } from '@moltbot/config';
+import type { Settings, WarmupPrompt } from '@moltbot/config';
 import type { AttemptRecord, JobName, JobPayload, JobResult } from '@moltbot/contracts';
 import type { Logger, Metrics } from '@moltbot/observability';
 import type { FailoverEngine, ModelRouter } from '@moltbot/providers';
@@ -20,7 +20,20 @@ export interface ModelWarmer {
    * @throws MoltbotError of the failover engine
    */
   warm(model: string, options: { readonly signal: AbortSignal; readonly withinMs: number }): Promise<void>;
+  /**
+   * Sends a beginning that many requests share, and tells what the provider counted of it; nothing where it counted nothing.
+   * @throws MoltbotError `config_invalid` for a prompt that is none; those of the failover engine
+   */
+  warmPrompt(
+    model: string,
+    options: { readonly prompt: WarmupPrompt; readonly signal: AbortSignal; readonly withinMs: number },
+  ): Promise<PromptTokens>;
 }
+
+export type PromptTokens = Pick<
+  JobResult<'prompt-warmup'>['prompts'][number],
+  'inputTokens' | 'cachedTokens' | 'writtenTokens'
+>;
 
 /** The models as whoever asks them something needs them. */
 export interface ModelRequests {

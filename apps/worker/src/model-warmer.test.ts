@@ -4,7 +4,7 @@ import { type LoadedConfig, moltbotPaths, settingsSchema } from '@moltbot/config
 import { openLocalModels } from '@moltbot/local-models';
 import { writeTestGguf } from '@moltbot/local-models/testing';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -18,7 +18,7 @@ const ANSWERS: Readonly<Record<string, unknown>> = {
     created: 1,
     model: 'm',
     choices: [{ index: 0, message: { role: 'assistant', content: 'OK' }, finish_reason: 'stop' }],
-    usage: { prompt_tokens: 4, completion_tokens: 1, total_tokens: 5 },
+    usage: { prompt_tokens: 4, completion_tokens: 1, total_tokens: 5, prompt_tokens_details: { cached_tokens: 3 } },
   },
   '/responses': {
     id: 'r1',
@@ -36,7 +36,7 @@ const ANSWERS: Readonly<Record<string, unknown>> = {
     model: 'm',
     content: [{ type: 'text', text: 'OK' }],
     stop_reason: 'end_turn',
-    usage: { input_tokens: 4, output_tokens: 1 },
+    usage: { input_tokens: 4, output_tokens: 1, cache_read_input_tokens: 2_000, cache_creation_input_tokens: 6 },
   },
 };
 
@@ -140,6 +140,86 @@ describe('warming a model', () => {
     await once(upstream, 'request');
     abort.abort();
     await expect(warming).rejects.toMatchObject({ code: 'client_closed' });
+  });
+});
+
+describe('warming a prompt', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'moltbot-prompts-'));
+  });
+  afterEach(async () => rm(folder, { recursive: true }));
+
+  /** Writes the file of a prompt and sends it. */
+  const warmPrompt = async (model: string, name: string, content: string | Uint8Array, dialect?: string) => {
+    const file = join(folder, name);
+    await writeFile(file, content);
+    const { warmup } = settingsSchema.parse({ warmup: { prompts: { p: { file, ...(dialect && { dialect }) } } } });
+    const prompt = warmup.prompts['p'];
+    if (prompt === undefined) throw new Error('no prompt');
+    return models.warmer.warmPrompt(model, { prompt, ...options(5_000) });
+  };
+
+  it('sends a text as the system prompt that callers send, and marks it where caches want a mark', async () => {
+    const text = 'You answer for the shop. '.repeat(400);
+    const seenTokens = [
+      await warmPrompt('claude:m', 'shop.md', text),
+      await warmPrompt('local:m', 'shop.md', text),
+      await warmPrompt('answers:m', 'shop.md', text),
+    ];
+    expect(seen[0]?.body).toEqual({
+      model: 'm',
+      max_tokens: 16,
+      system: [{ type: 'text', text, cache_control: { type: 'ephemeral' } }],
+      messages: [{ role: 'user', content: 'Reply with OK.' }],
+    });
+    expect(seen[1]?.body['messages']).toContainEqual({ role: 'system', content: text });
+    expect(JSON.stringify(seen[2]?.body)).toContain(JSON.stringify(text));
+    expect(seenTokens).toEqual([
+      { inputTokens: 2_010, cachedTokens: 2_000, writtenTokens: 6 },
+      { inputTokens: 4, cachedTokens: 3 },
+      { inputTokens: 4 },
+    ]);
+  });
+
+  it('sends a request as it is written, for the model it is about', async () => {
+    const request = {
+      model: 'whatever',
+      stream: true,
+      prompt_cache_key: 'shop',
+      max_completion_tokens: 20,
+      messages: [{ role: 'developer', content: 'Be brief.' }],
+      tools: [{ type: 'function', function: { name: 'price', parameters: { type: 'object' } } }],
+    };
+    await warmPrompt('local:m', 'shop.json', JSON.stringify(request));
+    const { model: _model, stream: _stream, ...shared } = request;
+    expect(seen[0]?.body).toEqual({ ...shared, model: 'm' });
+    const anthropic = { max_tokens: 5, system: 'Be brief.', messages: [{ role: 'user', content: 'Hi' }], odd_field: 1 };
+    await warmPrompt('claude:m', 'shop.json', JSON.stringify(anthropic), 'anthropic-messages');
+    expect(seen[1]?.body).toEqual({ ...anthropic, model: 'm' });
+  });
+
+  it.each([
+    ['an empty text', 'a.md', '  \n'],
+    ['bytes that are no text', 'a.md', Uint8Array.of(0xff, 0xfe, 0x00)],
+    ['broken JSON', 'a.json', '{"messages": ['],
+    ['JSON that is no request', 'a.json', '{"max_tokens": 3}'],
+    ['a request that limits nothing', 'a.json', '{"messages": [{"role": "user", "content": "Hi"}]}'],
+    ['a file that is too long', 'a.md', 'x'.repeat(8 * 1_048_576 + 1)],
+  ])('refuses %s before anything is sent', async (_, name, content) => {
+    await expect(warmPrompt('local:m', name, content)).rejects.toMatchObject({ code: 'config_invalid' });
+    expect(seen).toEqual([]);
+  });
+
+  it('names a file that is not there, and does not open a folder', async () => {
+    const prompt = { file: 'nowhere.md', dialect: 'openai-chat' as const };
+    const sending = models.warmer.warmPrompt('local:m', { prompt, ...options(5_000) });
+    await expect(sending).rejects.toThrow(/nowhere\.md: ENOENT/);
+    const folderAsFile = models.warmer.warmPrompt('local:m', {
+      prompt: { ...prompt, file: folder },
+      ...options(5_000),
+    });
+    await expect(folderAsFile).rejects.toThrow(/is no file/);
   });
 });
 

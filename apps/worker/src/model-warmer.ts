@@ -1,19 +1,17 @@
-import type { ChatRequest } from '@moltbot/contracts';
 import type { CallerRequest, ChainPlan, FailoverEngine, Model, ModelRouter } from '@moltbot/providers';
 import type { ModelWarmer } from './deps.js';
+import { PROMPT, promptCall, readPrompt, translatedCall } from './prompt-call.js';
 
 export interface ModelWarmerOptions {
   readonly router: ModelRouter;
   readonly engine: FailoverEngine;
   readonly newRequestId: () => string;
+  /** Where relative paths of prompts begin. */
+  readonly home: string;
 }
 
-const PROMPT = 'Reply with OK.';
-/** The least that every API takes (OpenAI's responses refuse fewer than 16). */
-const MAX_TOKENS = 16;
-
 /** Warms models up through the same router, breakers and credentials that answer requests. */
-export function createModelWarmer({ router, engine, newRequestId }: ModelWarmerOptions): ModelWarmer {
+export function createModelWarmer({ router, engine, newRequestId, home }: ModelWarmerOptions): ModelWarmer {
   return {
     resolve: (name) => router.plan(name === undefined ? {} : { model: name }).models.map((model) => model.ref),
     warm: async (ref, { signal, withinMs }) => {
@@ -21,6 +19,22 @@ export function createModelWarmer({ router, engine, newRequestId }: ModelWarmerO
       const [model] = plan.models;
       if (model === undefined) return;
       await engine.answer({ call: smallestCall(model, newRequestId()), plan: patientPlan(plan, withinMs), signal });
+    },
+    warmPrompt: async (ref, { prompt, signal, withinMs }) => {
+      const plan = router.plan({ model: ref });
+      const [model] = plan.models;
+      if (model === undefined) return {};
+      const file = await readPrompt(prompt, { home, signal });
+      const call = promptCall({ model, requestId: newRequestId(), prompt, file });
+      const { usage } = await engine.answer({ call, plan: patientPlan(plan, withinMs), signal });
+      // What nobody counted is not known to be cached.
+      if (usage?.source !== 'provider') return {};
+      const { inputTokens, cachedInputTokens, cacheWriteTokens } = usage;
+      return {
+        inputTokens,
+        ...(cachedInputTokens !== undefined && { cachedTokens: cachedInputTokens }),
+        ...(cacheWriteTokens !== undefined && { writtenTokens: cacheWriteTokens }),
+      };
     },
   };
 }
@@ -42,30 +56,6 @@ function patientPlan(plan: ChainPlan, withinMs: number): ChainPlan {
   };
 }
 
-/**
- * In a dialect that is not the model's own, so that it is said in the provider's way: what limits the length of an answer
- * has another name with each.
- */
 function smallestCall(model: Model, requestId: string): CallerRequest {
-  const messages = [{ role: 'user', content: PROMPT }];
-  const value = { model: model.ref, max_tokens: MAX_TOKENS, messages };
-  const bytes = Buffer.from(JSON.stringify(value));
-  const request: ChatRequest = {
-    messages: [{ role: 'user', content: [{ type: 'text', text: PROMPT }] }],
-    maxOutputTokens: MAX_TOKENS,
-    unknownFields: [],
-  };
-  return {
-    requestId,
-    dialect: model.dialect === 'anthropic-messages' ? 'openai-chat' : 'anthropic-messages',
-    bytes,
-    value,
-    model: undefined,
-    models: undefined,
-    streamOptions: undefined,
-    stream: false,
-    wantsStreamUsage: true,
-    estimatedInputTokens: Math.ceil(bytes.length / 4),
-    request: () => request,
-  };
+  return translatedCall({ model, requestId, messages: [{ role: 'user', content: [{ type: 'text', text: PROMPT }] }] });
 }

@@ -92,7 +92,7 @@ export async function openModels(options: OpenModelsOptions): Promise<OpenModels
         return () => listeners.delete(requestId);
       },
     },
-    warmer: createModelWarmer({ router, engine, newRequestId: () => requestIds.next() }),
+    warmer: createModelWarmer({ router, engine, newRequestId: () => requestIds.next(), home: paths.home }),
     close: async () => {
       engine.close();
       await Promise.all([...clients.values()].map(async (client) => client.close()));

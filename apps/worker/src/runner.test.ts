@@ -51,7 +51,7 @@ describe('the runner', () => {
   it('hands the parsed payload to the handler of the job and returns the parsed result', async () => {
     const handler = jest.fn<JobHandler<'warmup'>>(async () => ({ models: [], extra: 'dropped' }) as never);
     const { run } = runner(handler);
-    expect(await run(attempt({ payload: {} }))).toEqual({ models: [] });
+    expect(await run(attempt({ payload: {} }))).toEqual({ models: [], prompts: [] });
     expect(handler.mock.calls[0]?.[0]).toEqual({ models: [] });
   });
 
@@ -74,7 +74,7 @@ describe('the runner', () => {
   it('carries the trace of whoever asked into every log line of the job, or begins one', async () => {
     const { run, log } = runner(async (_payload, _deps, { logger }) => {
       logger.info('at work');
-      return { models: [] };
+      return { models: [], prompts: [] };
     });
     await run(attempt({ traceparent: `00-${TRACE}-00f067aa0ba902b7-01` }));
     await run(attempt({ traceparent: 'garbage', id: 'warmup-2' }));

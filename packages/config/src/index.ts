@@ -42,6 +42,7 @@ export {
   type KeyLimits,
   type LocalModelSettings,
   type LocalModelsSettings,
+  type WarmupPrompt,
   keyLimits,
   modelPermissions,
   type OAuthEndpoints,

@@ -530,6 +530,43 @@ export const settingsSchema = z.strictObject({
     })
     .prefault({})
     .describe('Short-lived state of several processes.'),
+  warmup: z
+    .strictObject({
+      prompts: z
+        .record(
+          z.string().regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, 'expected lower-case letters, digits, - and _; at most 64'),
+          z.strictObject({
+            file: z
+              .string()
+              .min(1)
+              .max(4_096)
+              .describe(
+                'A text (a system prompt), or a request in JSON (`.json`) whose beginning callers share: tools, system prompt, first messages. From the home folder where it is relative.',
+              ),
+            dialect: z
+              .enum(['openai-chat', 'anthropic-messages'])
+              .default('openai-chat')
+              .describe('What a request in JSON is written in: what its callers use.'),
+            models: z
+              .array(z.string().min(1).max(321))
+              .min(1)
+              .max(32)
+              .optional()
+              .describe('Chains or models whose cache is filled; by default the default chain.'),
+          }),
+        )
+        .refine((prompts) => Object.keys(prompts).length <= 32, 'expected at most 32 prompts')
+        .default({})
+        .describe('Long beginnings that many requests share: a warm-up puts them into the providers’ prompt caches.'),
+      keep_prompts: z
+        .boolean()
+        .default(false)
+        .describe(
+          'Ask again every four minutes, before the providers forget (mostly after five). Each time costs cached input and a few tokens.',
+        ),
+    })
+    .prefault({})
+    .describe('What a warm-up does besides loading models.'),
   local_models: z
     .strictObject({
       models: z
@@ -590,6 +627,7 @@ export type OAuthEndpoints = NonNullable<ProviderSettings['oauth']>;
 export type OidcSettings = NonNullable<Settings['server']['oidc']>;
 /** Limits of one caller; what is not set is not limited. */
 export type KeyLimits = z.output<typeof keyLimits>;
+export type WarmupPrompt = Settings['warmup']['prompts'][string];
 export type LocalModelsSettings = Settings['local_models'];
 export type LocalModelSettings = LocalModelsSettings['models'][string];
 export type RetryPolicy = Settings['models']['retry_policy'];

@@ -43,6 +43,20 @@ const SCHEDULED_RETENTION = {
   failed: { count: 100, ageMs: 30 * DAY_MS },
 } as const;
 
+/** What came of asking a model for the beginning that many requests share; tokens as the provider counts them. */
+const promptWarmth = z.object({
+  prompt: z.string(),
+  model: z.string(),
+  state: z.enum(['warm', 'failed']),
+  durationMs: z.number(),
+  inputTokens: z.number().optional(),
+  /** Of them read from the cache: it was warm already. */
+  cachedTokens: z.number().optional(),
+  /** Of them written to the cache, where the provider says so. */
+  writtenTokens: z.number().optional(),
+  error: z.string().optional(),
+});
+
 /** Every job there is: a name without a row can't be enqueued, a row without a handler doesn't compile. */
 export const JOBS = {
   warmup: {
@@ -53,6 +67,8 @@ export const JOBS = {
       models: z.array(z.string().min(1).max(321)).max(64).default([]),
     }),
     result: z.object({
+      /** Shared beginnings (`warmup.prompts`) of the models that were asked for. */
+      prompts: z.array(promptWarmth).default([]),
       models: z.array(
         z.object({
           model: z.string(),
@@ -103,6 +119,21 @@ export const JOBS = {
     // Longer than the longest completion window.
     timeoutMs: 8 * DAY_MS,
     retention: RETENTION,
+  },
+  'prompt-warmup': {
+    title: 'Keeps shared beginnings of requests in the providers’ prompt caches (`warmup.keep_prompts`)',
+    queue: 'default',
+    payload: z.strictObject({}),
+    result: z.object({ prompts: z.array(promptWarmth) }),
+    submittable: true,
+    scope: 'admin',
+    priority: 1,
+    // The next one of the schedule is the next attempt.
+    attempts: 1,
+    backoff: { firstMs: 1_000, jitter: 0.5 },
+    timeoutMs: 230_000,
+    retention: SCHEDULED_RETENTION,
+    schedule: { cron: '*/4 * * * *' },
   },
   'batch-sweep': {
     title: 'Begins batches again that nobody works on',

@@ -3,6 +3,7 @@ import { settingsSchema } from '@moltbot/config';
 import { MoltbotError } from '@moltbot/contracts';
 import { createLogger, createMetrics } from '@moltbot/observability';
 import type { JobContext, JobDeps, ModelWarmer } from '../deps.js';
+import { promptWarmup } from './prompt-warmup.js';
 import { warmup } from './warmup.js';
 
 const CHAINS: Readonly<Record<string, readonly string[]>> = {
@@ -21,8 +22,8 @@ interface Scene {
   readonly begun: { readonly model: string; readonly loading: readonly string[] }[];
 }
 
-function scene(warm: ModelWarmer['warm'], { loadTimeout = '5s' } = {}): Scene {
-  const settings = settingsSchema.parse({ model_load_timeout: loadTimeout });
+function scene(warm: ModelWarmer['warm'], { loadTimeout = '5s', warmup: prompts = {} } = {}): Scene {
+  const settings = settingsSchema.parse({ model_load_timeout: loadTimeout, warmup: prompts });
   const loading = new Set<string>();
   const begun: Scene['begun'] = [];
   const progress: object[] = [];
@@ -47,6 +48,11 @@ function scene(warm: ModelWarmer['warm'], { loadTimeout = '5s' } = {}): Scene {
           } finally {
             loading.delete(model);
           }
+        },
+        warmPrompt: async (model, { prompt, signal, withinMs }) => {
+          begun.push({ model: `${model} ${prompt.file}`, loading: [...loading] });
+          await warm(`${model} ${prompt.file}`, { signal, withinMs });
+          return { inputTokens: 2_000, cachedTokens: 1_900 };
         },
       },
       settings: () => settings,
@@ -151,5 +157,64 @@ describe('the warm-up', () => {
     abort.abort(new MoltbotError('shutting_down'));
     await expect(result).rejects.toMatchObject({ code: 'shutting_down' });
     expect(begun.map(({ model }) => model)).toEqual(['a:one']);
+  });
+});
+
+const PROMPTS = {
+  support: { file: 'support.md' },
+  review: { file: 'review.json', models: ['a:two', 'nobody'] },
+};
+
+describe('the prompts of a warm-up', () => {
+  it('are sent when all models are warm, each to each of its models', async () => {
+    const { deps, context, begun, progress } = scene(pause, { warmup: { prompts: PROMPTS } });
+    const { prompts } = await warmup({ models: [] }, deps, context);
+    const warm = { state: 'warm', durationMs: 100, inputTokens: 2_000, cachedTokens: 1_900 };
+    expect(prompts).toEqual([
+      { prompt: 'support', model: 'a:one', ...warm },
+      { prompt: 'support', model: 'b:one', ...warm },
+      { prompt: 'review', model: 'a:two', ...warm },
+      { prompt: 'review', model: 'nobody', state: 'failed', durationMs: 0, error: 'model_not_found' },
+    ]);
+    expect(begun.slice(2).every(({ loading }) => loading.length === 0)).toBe(true);
+    expect(progress.at(-1)).toEqual({ done: 6, of: 6 });
+  });
+
+  it('are only those of the models that were asked for', async () => {
+    const { deps, context } = scene(pause, { warmup: { prompts: PROMPTS } });
+    const { prompts } = await warmup({ models: ['b:one'] }, deps, context);
+    expect(prompts).toMatchObject([{ prompt: 'support', model: 'b:one' }]);
+  });
+
+  it('fail alone, with their code, within the time for loading', async () => {
+    const { deps, context } = scene(
+      async (model, { signal }) => {
+        if (model === 'a:one support.md') throw new MoltbotError('config_invalid');
+        if (model !== 'b:one support.md') return;
+        await new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => {
+            reject(signal.reason as Error);
+          });
+        });
+      },
+      { loadTimeout: '100ms', warmup: { prompts: PROMPTS } },
+    );
+    const { models, prompts } = await warmup({ models: ['default', 'a:two'] }, deps, context);
+    expect(models.every(({ state }) => state === 'warm')).toBe(true);
+    expect(prompts).toMatchObject([
+      { prompt: 'support', model: 'a:one', state: 'failed', error: 'config_invalid' },
+      { prompt: 'support', model: 'b:one', state: 'failed', error: 'upstream_timeout' },
+      { prompt: 'review', model: 'a:two', state: 'warm' },
+    ]);
+  });
+
+  it('are kept warm where the settings say so, and only there', async () => {
+    const off = scene(pause, { warmup: { prompts: PROMPTS } });
+    expect(await promptWarmup({}, off.deps, off.context)).toEqual({ prompts: [] });
+    expect(off.begun).toEqual([]);
+    const on = scene(pause, { warmup: { prompts: PROMPTS, keep_prompts: true } });
+    expect((await promptWarmup({}, on.deps, on.context)).prompts).toHaveLength(4);
+    on.abort.abort(new MoltbotError('shutting_down'));
+    await expect(promptWarmup({}, on.deps, on.context)).rejects.toMatchObject({ code: 'shutting_down' });
   });
 });

@@ -1,5 +1,6 @@
 import { type JobResult, MoltbotError } from '@moltbot/contracts';
 import type { JobContext, JobDeps, JobHandler } from '../deps.js';
+import { codeOf, promptsOf, warmPrompts } from './warm-prompts.js';
 
 type WarmupEntry = JobResult<'warmup'>['models'][number];
 
@@ -7,15 +8,18 @@ const STATE_LEVELS = { failed: 0, loading: 1, warm: 2 } as const;
 /** Providers that load at the same time; the models of one provider follow each other, because they share its memory. */
 const MAX_LANES = 4;
 
-/** Loads models ahead of the first request. One that fails is reported with its code and does not fail the job. */
+/** Loads models ahead of the first request, then fills prompt caches. What fails is reported with its code and does not fail the job. */
 export const warmup: JobHandler<'warmup'> = async (payload, deps, context) => {
   const entries = new Map<string, WarmupEntry>();
   const models = resolveAll(payload.models, deps, entries);
   const report = async (entry: WarmupEntry): Promise<void> => {
     entries.set(entry.model, entry);
-    await context.progress({ done: entries.size, of: models.length + unresolved });
+    await context.progress({ done: entries.size, of: all });
   };
   const unresolved = entries.size;
+  // Where models are named, only what they share.
+  const pairs = promptsOf(deps).filter(({ model }) => payload.models.length === 0 || models.includes(model));
+  const all = models.length + unresolved + pairs.length;
 
   const lanes = byProvider(models);
   const runLane = async (): Promise<void> => {
@@ -24,7 +28,10 @@ export const warmup: JobHandler<'warmup'> = async (payload, deps, context) => {
     }
   };
   await Promise.all(Array.from({ length: Math.min(MAX_LANES, lanes.length) }, runLane));
-  return { models: [...entries.values()] };
+  const prompts = await warmPrompts(pairs, deps, context, async (done) =>
+    context.progress({ done: entries.size + done, of: all }),
+  );
+  return { models: [...entries.values()], prompts };
 };
 
 /** Names that stand for nothing become failed entries; models behind several names are warmed once. */
@@ -84,8 +91,4 @@ async function warmOne(model: string, deps: JobDeps, { signal, logger }: JobCont
   } finally {
     clearTimeout(timer);
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof MoltbotError ? error.code : 'internal_error';
 }

@@ -24,6 +24,7 @@ describe('exampleConfig', () => {
         .replace('chains.careful', 'chains.<name>')
         .replace('providers.my-server', 'providers.<name>')
         .replace('oidc.roles.staff', 'oidc.roles.<name>')
+        .replace('prompts.support', 'prompts.<name>')
         .replace(
           /(headers|query|models|authorize_params|queues)\.(x-team|api-version|my-model|prompt|default)/,
           '$1.<name>',
