@@ -1,6 +1,6 @@
 import { JOBS, type JobContract, type JobName, MoltbotError } from '@moltbot/contracts';
 import { childTraceContext, type Logger, parseTraceparent } from '@moltbot/observability';
-import { type JobAttempt, type JobProcessor, LateAbort } from '@moltbot/queue';
+import { type JobAttempt, JobLater, type JobProcessor, LateAbort } from '@moltbot/queue';
 import type { JobContext, JobDeps, JobHandlers } from './deps.js';
 import { HandlerContext } from './handler-context.js';
 
@@ -18,7 +18,7 @@ type AnyHandler = (payload: unknown, deps: JobDeps, context: JobContext) => Prom
 
 /**
  * Does one attempt at a job: payload and result are parsed by the job's row, the time is limited by it, log lines carry the
- * trace. Throws MoltbotError only: `invalid_request` (never tried again), `deadline_exceeded`, `internal_error` for faults.
+ * trace. Throws JobLater, and MoltbotError: `invalid_request` (never tried again), `deadline_exceeded`, `internal_error` for faults.
  */
 export function createRunner(options: RunnerOptions): JobProcessor {
   const { handlers, deps, logger, randomBytes } = options;
@@ -109,8 +109,8 @@ function parseResult(row: JobContract, result: unknown): unknown {
 }
 
 /** What a stranger threw is told to the log only. */
-function toJobError(error: unknown, logger: () => Logger): MoltbotError {
-  if (error instanceof MoltbotError) return error;
+function toJobError(error: unknown, logger: () => Logger): MoltbotError | JobLater {
+  if (error instanceof MoltbotError || error instanceof JobLater) return error;
   logger().error('fault in a job', { error });
   return new MoltbotError('internal_error', undefined, { cause: error });
 }

@@ -124,6 +124,9 @@ function reportJob(event: JobEvent, { logger, metrics }: TelemetryOptions): void
     case 'cancelled':
       logger.info('job cancelled', fields);
       break;
+    case 'put-off':
+      logger.debug('job put off', fields);
+      break;
     case 'handed-back':
       logger.info('job handed back', fields);
       break;

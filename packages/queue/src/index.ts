@@ -10,6 +10,7 @@ export type {
   JobWorker,
   JobWorkerOptions,
 } from './job-worker.js';
+export { JobLater } from './job-later.js';
 export { LateAbort } from './late-abort.js';
 export type { JobListOptions, JobPage } from './list-jobs.js';
 export {

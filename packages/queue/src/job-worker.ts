@@ -1,10 +1,11 @@
 import { type JobName, MoltbotError } from '@moltbot/contracts';
-import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
+import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import { AttemptContext } from './attempt-context.js';
 import { type AttemptFailure, backoff, failedForNow } from './backoff.js';
 import { CancelWatch } from './cancel-watch.js';
 import type { JobInput } from './enqueue-job.js';
 import { type JobEventRow, MAX_EVENT_ROWS, writeJobEventRow } from './job-events.js';
+import { JobLater } from './job-later.js';
 import { toFailedReason } from './job-snapshot.js';
 import { LateAbort } from './late-abort.js';
 import { ProgressReporter } from './progress-reporter.js';
@@ -47,7 +48,7 @@ export type FollowUp = <N extends JobName>(
 
 /**
  * Does a job and returns its result as JSON. A MoltbotError that is not retryable ends the job; any other error lets it be
- * tried again, as often and as late as its row says (or later, where the error has `retryAfterMs`).
+ * tried again, as often and as late as its row says (or later, where the error has `retryAfterMs`). A JobLater puts it off.
  */
 export type JobProcessor = (attempt: JobAttempt, context: JobContext) => Promise<unknown>;
 
@@ -63,6 +64,8 @@ export type JobEvent =
   | { readonly type: 'cancelled'; readonly attempt: JobAttempt; readonly durationMs: number }
   /** This process stops; another one takes the job at once. It does not count as an attempt. */
   | { readonly type: 'handed-back'; readonly attempt: JobAttempt; readonly durationMs: number }
+  /** It waits for something outside (JobLater). It does not count as an attempt. */
+  | { readonly type: 'put-off'; readonly attempt: JobAttempt; readonly durationMs: number }
   /** The worker that had it is gone or too busy; it is done again. */
   | { readonly type: 'stalled'; readonly id: string; readonly queue: string };
 
@@ -156,6 +159,7 @@ export async function startJobWorker(options: StartOptions): Promise<JobWorker> 
       if (stopping !== undefined && handsOn && !cancelled) {
         return await handBack(job, token, attempt, began);
       }
+      if (error instanceof JobLater && !cancelled) return await putOff(job, token, { attempt, began, error });
       const failed = failure(cancelled ? aborting.reason : error, attempt, performance.now() - began);
       await settledWithin(note(job, attempt, failed), NOTE_WITHIN_MS);
       throw failed;
@@ -175,6 +179,20 @@ export async function startJobWorker(options: StartOptions): Promise<JobWorker> 
     await job.moveToWait(token);
     onEvent({ type: 'handed-back', attempt, durationMs: performance.now() - began });
     throw new WaitingError();
+  }
+
+  async function putOff(
+    job: Job<JobEnvelope, unknown>,
+    token: string | undefined,
+    { attempt, began, error }: { readonly attempt: JobAttempt; readonly began: number; readonly error: JobLater },
+  ): Promise<never> {
+    await job.moveToDelayed(Date.now() + error.delayMs, token);
+    onEvent({ type: 'put-off', attempt, durationMs: performance.now() - began });
+    // Somebody may have cancelled it while it still ran: then it is ended now, not at its time.
+    if (await options.isCancelled(attempt.queue, attempt.id).catch(() => false)) {
+      await job.promote().catch(() => undefined);
+    }
+    throw new DelayedError();
   }
 
   async function report(job: Job<JobEnvelope, unknown>, progress: object): Promise<void> {

@@ -1,6 +1,14 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { type JobContract, JOBS, MoltbotError } from '@moltbot/contracts';
-import type { JobEvent, JobEventRow, JobProcessor, JobSnapshot, JobWorker, Queues } from '../src/index.js';
+import {
+  type JobEvent,
+  type JobEventRow,
+  JobLater,
+  type JobProcessor,
+  type JobSnapshot,
+  type JobWorker,
+  type Queues,
+} from '../src/index.js';
 
 const DONE = { models: [] };
 const NONE = { waiting: 0, active: 0, delayed: 0 };
@@ -230,6 +238,37 @@ export function describeJobChanges({ open, work, until, ended }: ConformanceTool
       await queues.schedule();
       const { jobs } = await queues.list({ limit: 100, types: ['warmup'], states: ['delayed', 'waiting'] });
       expect(jobs).toEqual([]);
+    });
+
+    it('are put off as often as they say, as the same job, without a place in the worker and without an attempt', async () => {
+      const queues = open();
+      const times: number[] = [];
+      const { events } = await work(queues, async (_attempt, { progress }) => {
+        times.push(Date.now());
+        if (times.length > JOBS.warmup.attempts + 1) return DONE;
+        await progress({ looked: times.length });
+        throw new JobLater(300);
+      });
+      const { id } = await queues.enqueue('warmup', {});
+      const waiting = await until(queues, id, ({ state }) => state === 'delayed');
+      expect(waiting).toMatchObject({ attemptsMade: 0, error: undefined });
+      const end = await ended(queues, id);
+      expect(end).toMatchObject({ state: 'completed', result: DONE, progress: { looked: JOBS.warmup.attempts + 1 } });
+      const waits = times.slice(1).map((at, index) => at - (times[index] ?? 0));
+      expect(Math.min(...waits)).toBeGreaterThanOrEqual(290);
+      const types = events.flatMap((event) => ('attempt' in event && event.attempt.id === id ? [event.type] : []));
+      expect(types).toEqual([...Array.from({ length: JOBS.warmup.attempts + 1 }, () => 'put-off'), 'completed']);
+    });
+
+    it('end at once when they are cancelled while they are put off', async () => {
+      const queues = open();
+      await work(queues, async () => {
+        throw new JobLater(3_600_000);
+      });
+      const { id } = await queues.enqueue('warmup', {});
+      await until(queues, id, ({ state }) => state === 'delayed');
+      await queues.cancel(id);
+      expect(await until(queues, id, dropped)).toMatchObject({ state: 'cancelled' });
     });
 
     it('go by their priority', async () => {
