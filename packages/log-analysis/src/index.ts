@@ -1,4 +1,5 @@
 export { analyzeSource, MAX_LINE_BYTES, type SourceReport } from './analysis/analyze-source.js';
+export type { BaselineWindow } from './analysis/baseline-times.js';
 export { LogAnalyzer, type LogAnalyzerOptions, type SourceRole } from './analysis/log-analyzer.js';
 export { maskSecrets } from './analysis/mask-secrets.js';
 export { TemplateSpill } from './analysis/template-spill.js';
@@ -17,13 +18,15 @@ export type {
   OddSequenceReport,
   RouteReport,
   SpikeReport,
+  SummaryReport,
   TemplateReport,
   TraceReport,
   VariableReport,
 } from './report/report.js';
 export { REPORT_VERSION } from './report/report.js';
 export { toHtml } from './report/to-html.js';
-export { checkCitations, type SummaryPrompt, toSummaryPrompt } from './report/to-summary-prompt.js';
+export { readSummary, withSummary } from './report/read-summary.js';
+export { type SummaryPrompt, toSummaryPrompt } from './report/to-summary-prompt.js';
 export { toTemplatesJsonl } from './report/to-templates-jsonl.js';
 export { toText } from './report/to-text.js';
 export { MaskedMessage } from './scanner/masked-message.js';

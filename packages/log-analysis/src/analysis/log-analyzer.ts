@@ -7,6 +7,7 @@ import type { Template } from '../miner/template.js';
 import { MaskedMessage } from '../scanner/masked-message.js';
 import { scanMessage } from '../scanner/scan-message.js';
 import { TYPE } from '../scanner/variable-types.js';
+import { BaselineTimes, type BaselineWindow } from './baseline-times.js';
 import { QuantileSketch } from './quantile-sketch.js';
 import { Sequences } from './sequences.js';
 import {
@@ -37,8 +38,8 @@ export interface LogAnalyzerOptions {
   /** Lines before and after are left out (and counted); lines without a time stay with the line before them. */
   readonly sinceMs?: number;
   readonly untilMs?: number;
-  /** Lines in this window are the baseline, as those of baseline sources are. */
-  readonly baselineWindow?: { readonly fromMs: number; readonly toMs: number };
+  /** Lines in this window are the baseline, as those of baseline sources are; lines without a time stay with the line before them. */
+  readonly baselineWindow?: BaselineWindow;
   /** Further lines are passed over, and counted. */
   readonly maxLines?: number;
   readonly minerLimits?: MinerLimits;
@@ -113,6 +114,7 @@ export class LogAnalyzer {
   readonly budget = newStatsBudget();
   readonly durations = new QuantileSketch();
   readonly miner: TemplateMiner;
+  readonly baseline: BaselineTimes;
   firstMs = Number.NaN;
   lastMs = Number.NaN;
   routesSkipped = 0;
@@ -129,9 +131,11 @@ export class LogAnalyzer {
   /** Of the record before: where its continuations go. */
   #lastTemplate: Template | undefined;
   #lastOutside = false;
+  #lastBaseline = false;
 
   constructor(options: LogAnalyzerOptions) {
     this.#options = options;
+    this.baseline = new BaselineTimes(options.baselineWindow);
     this.#parsers = createLineParsers({ now: options.now });
     const { spill } = options;
     this.miner = new TemplateMiner({
@@ -151,6 +155,7 @@ export class LogAnalyzer {
     this.#role = options.role;
     this.#lastTemplate = undefined;
     this.#lastOutside = false;
+    this.#lastBaseline = false;
     this.#continuations.reset();
     const { format = 'auto', messageOnly = false } = this.#options;
     this.#format = messageOnly ? 'plain' : format === 'auto' ? undefined : format;
@@ -250,11 +255,8 @@ export class LogAnalyzer {
     const template = this.miner.add(message);
     this.#lastTemplate = template;
     const stats = statsOf(template);
-    const { baselineWindow } = this.#options;
-    const baseline =
-      this.#role === 'baseline' ||
-      (baselineWindow !== undefined && timestampMs >= baselineWindow.fromMs && timestampMs < baselineWindow.toMs);
-    if (baseline) {
+    if (timed && this.#role === 'current') this.#lastBaseline = this.baseline.includes(timestampMs);
+    if (this.#role === 'baseline' || this.#lastBaseline) {
       counts.baselineRecords += 1;
       stats.baseline += 1;
       if (stats.samples.length === 0) addSample(stats, record.messageBytes, record.messageStart, record.messageEnd);

@@ -56,7 +56,14 @@ export function buildReport(options: BuildReportOptions): LogReport {
     version: REPORT_VERSION,
     generatedAt: new Date(options.now()).toISOString(),
     sources: sources.map((source) => ({ ...source, name: maskSecrets(source.name) })),
-    window: { since: iso(options.sinceMs), until: iso(options.untilMs) },
+    window: {
+      since: iso(options.sinceMs),
+      until: iso(options.untilMs),
+      baseline:
+        analyzer.baseline.known === undefined
+          ? null
+          : { from: iso(analyzer.baseline.known.fromMs), to: iso(analyzer.baseline.known.toMs) },
+    },
     time: { first: iso(analyzer.firstMs), last: iso(analyzer.lastMs), bucketMinutes: timelines.width },
     coverage: coverageOf(analyzer, sources, shown),
     formats: [...analyzer.formats]
@@ -111,6 +118,7 @@ export function buildReport(options: BuildReportOptions): LogReport {
         template: textOf(template),
       })),
     })),
+    summary: null,
   };
 }
 

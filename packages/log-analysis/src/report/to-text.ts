@@ -1,4 +1,4 @@
-import type { LatencyReport, LogReport } from './report.js';
+import type { LatencyReport, LogReport, SummaryReport } from './report.js';
 
 const MAX_TEXT = 160;
 
@@ -38,7 +38,9 @@ export function toText(
   const omitted = report.templatesOmitted + Math.max(0, report.templates.length - top);
   if (omitted > 0) lines.push(`            … and ${number(omitted)} more`);
 
+  const { baseline } = report.window;
   if (report.changes !== null) {
+    if (baseline !== null) lines.push('', `baseline: ${baseline.from ?? 'the beginning'} … ${baseline.to ?? ''}`);
     title('New since the baseline');
     lines.push(
       ...orNone(
@@ -84,7 +86,27 @@ export function toText(
       );
     }
   }
+  if (report.summary !== null) {
+    title(summaryTitle(report.summary));
+    lines.push(...report.summary.claims.map(claimText), ...summaryRemarks(report.summary));
+  }
   return `${lines.join('\n')}\n`;
+}
+
+export const summaryTitle = ({ model }: SummaryReport): string =>
+  model === null ? 'Summary' : `Summary, written by ${clean(model)}`;
+
+const claimText = ({ text, templateIds }: SummaryReport['claims'][number]): string =>
+  `- ${text.replace(/\p{Cc}/gu, '\u00b7')} [${templateIds.join(' ')}]`;
+
+/** What is missing of a summary, and why. */
+export function summaryRemarks({ claims, removed, error }: SummaryReport): string[] {
+  const remarks: string[] = [];
+  if (error !== null) remarks.push(`no summary: ${error.code}: ${clean(error.message)}`);
+  else if (claims.length === 0) remarks.push('nothing of what the model wrote is about a template of this report');
+  if (removed.uncited > 0) remarks.push(`${removed.uncited} claims without a template were left out`);
+  if (removed.unknown > 0) remarks.push(`${removed.unknown} claims about templates that are not here were left out`);
+  return remarks;
 }
 
 const orNone = (lines: readonly string[]): readonly string[] => (lines.length === 0 ? ['            none'] : lines);

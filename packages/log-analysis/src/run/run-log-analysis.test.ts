@@ -107,6 +107,62 @@ describe('a whole run', () => {
     expect(report.templates[0]?.template).toBe('again and again');
   });
 
+  const hour = (at: number, text: string, count: number): string =>
+    Array.from(
+      { length: count },
+      (_, each) => `2026-01-01 ${String(at).padStart(2, '0')}:00:${String(each % 60).padStart(2, '0')} INFO ${text}\n`,
+    ).join('');
+
+  it('tells what is new and what has vanished since the first hours of the same log, whatever the order of its files', async () => {
+    const old = file('app.log.1', `${hour(8, 'started up', 3)}${hour(8, 'always here', 3)}    a line without a time\n`);
+    const young = file('app.log', `${hour(9, 'always here', 5)}${hour(10, 'brand new', 4)}`);
+    const baselineWindow = { firstMs: 3_600_000 };
+    const report = await runLogAnalysis({ now, task: { inputs: [input(young), input(old)], baselineWindow } });
+    expect(report.changes).toMatchObject({
+      new: [{ template: 'brand new', count: 4, baselineCount: 0 }],
+      vanished: [{ template: 'started up', count: 0, baselineCount: 3 }],
+    });
+    expect(report.window.baseline).toEqual({ from: null, to: '2026-01-01T09:00:00.000Z' });
+    expect(report.coverage).toMatchObject({ records: 9, baselineRecords: 6 });
+    const single = file('one.log', `${hour(8, 'started up', 3)}${hour(10, 'brand new', 4)}`);
+    const alone = await runLogAnalysis({ now, task: { inputs: [input(single)], baselineWindow } });
+    expect(alone.changes).toMatchObject({ new: [{ template: 'brand new' }], vanished: [{ template: 'started up' }] });
+    const later = { fromMs: Date.UTC(2026, 0, 1, 10), toMs: Date.UTC(2026, 0, 1, 11) };
+    const named = await runLogAnalysis({ now, task: { inputs: [input(single)], baselineWindow: later } });
+    expect(named.changes).toMatchObject({ new: [{ template: 'started up' }], vanished: [{ template: 'brand new' }] });
+  });
+
+  it('finds no baseline in a log without times', async () => {
+    const task = { inputs: [input(file('plain.log', 'one\ntwo\n'))], baselineWindow: { firstMs: 1_000 } };
+    const report = await runLogAnalysis({ now, task });
+    expect(report).toMatchObject({ changes: null, window: { baseline: null }, coverage: { records: 2 } });
+  });
+
+  it('reads what is no file through whoever opens it, and gives the template of each line away', async () => {
+    const opened: string[] = [];
+    async function* open(name: string) {
+      opened.push(name);
+      for (const word of ['level=info msg="seen', ' 1"\nlevel=info', ' msg="seen 2"\n']) yield Buffer.from(word);
+    }
+    const inputs = [{ name: 'a', role: 'current' as const, from: { source: 's' } }];
+    let texts = '';
+    const progress: object[] = [];
+    const report = await runLogAnalysis({
+      now,
+      task: { inputs },
+      open,
+      onProgress: (each) => progress.push(each),
+      onTemplates: async (pieces) => {
+        for (const piece of pieces) texts += piece;
+      },
+    });
+    expect(report.templates).toMatchObject([{ template: 'seen <*>', count: 2 }]);
+    expect(opened).toEqual(['s']);
+    expect(progress).toEqual([{ name: 'a', bytesIn: 48, lines: 2 }]);
+    expect(texts.trim().split('\n')).toHaveLength(2);
+    await expect(runLogAnalysis({ now, task: { inputs } })).rejects.toMatchObject({ code: 'unreadable' });
+  });
+
   it('finds out first whether it can write', async () => {
     const task = { inputs: [input(file('c.log', 'x'))], templatesJsonl: join(folder, 'no', 'such', 'place') };
     await expect(runLogAnalysis({ now, task })).rejects.toThrow('ENOENT');

@@ -1,8 +1,13 @@
 import { closeSync, createReadStream, fstatSync, openSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { analyzeSource, type SourceReport } from '../analysis/analyze-source.js';
-import { LogAnalyzer, type LogAnalyzerOptions, type SourceRole } from '../analysis/log-analyzer.js';
+import {
+  type BaselineWindow,
+  LogAnalyzer,
+  type LogAnalyzerOptions,
+  type SourceRole,
+} from '../analysis/log-analyzer.js';
 import { TemplateSpill } from '../analysis/template-spill.js';
 import type { InputLimits } from '../lines/open-input.js';
 import { LogInputError } from '../log-input-error.js';
@@ -14,8 +19,8 @@ export interface LogInput {
   /** Shown in the report. */
   readonly name: string;
   readonly role: SourceRole;
-  /** A file's path, or the process's standard input. */
-  readonly from: { readonly path: string } | 'stdin';
+  /** A file's path, the process's standard input, or what `open` knows by this name. */
+  readonly from: { readonly path: string } | { readonly source: string } | 'stdin';
 }
 
 /** What to analyse and how; plain data, so that it can go to a thread. */
@@ -26,6 +31,9 @@ export interface LogAnalysisTask extends Omit<LogAnalyzerOptions, 'now' | 'spill
   /** Where the template of each line is written, as JSON lines. */
   readonly templatesJsonl?: string;
 }
+
+/** Reading that is left in the middle ends by `return`. */
+export type OpenSource = (name: string) => AsyncIterable<Uint8Array>;
 
 export interface LogAnalysisProgress {
   readonly name: string;
@@ -44,15 +52,25 @@ export async function runLogAnalysis(options: {
   readonly now: () => number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: LogAnalysisProgress) => void;
+  /** Opens what is no file; may be asked for the same one again. */
+  readonly open?: OpenSource;
+  /** Is given the template of each line, as JSON lines, when all is read. */
+  readonly onTemplates?: (texts: Iterable<string>) => Promise<void>;
 }): Promise<LogReport> {
-  const { task, now, signal } = options;
+  const { task, now, signal, onTemplates } = options;
   const { inputs, top, inputLimits: _, templatesJsonl, ...settings } = task;
   // Opened first: a place that can't be written is found before the work is done.
   const out = templatesJsonl === undefined ? undefined : openSync(templatesJsonl, 'w');
   let spill: TemplateSpill | undefined;
   try {
-    spill = out === undefined ? undefined : new TemplateSpill();
-    const analyzer = new LogAnalyzer({ ...settings, now, ...(spill === undefined ? {} : { spill }) });
+    spill = out === undefined && onTemplates === undefined ? undefined : new TemplateSpill();
+    const baselineWindow = await windowOver(options);
+    const analyzer = new LogAnalyzer({
+      ...settings,
+      now,
+      ...(baselineWindow === undefined ? {} : { baselineWindow }),
+      ...(spill === undefined ? {} : { spill }),
+    });
     const sources: SourceReport[] = [];
     let lines = 0;
     for (const role of ['baseline', 'current'] as const) {
@@ -64,6 +82,7 @@ export async function runLogAnalysis(options: {
       }
     }
     analyzer.finish();
+    if (onTemplates !== undefined && spill !== undefined) await onTemplates(toTemplatesJsonl({ analyzer, spill }));
     if (out !== undefined && spill !== undefined) {
       for (const text of toTemplatesJsonl({ analyzer, spill })) writeSync(out, text);
     }
@@ -85,14 +104,14 @@ async function analyzeInput(
   { name, role, from }: LogInput,
   analyzer: LogAnalyzer,
   before: number,
-  { task, signal, onProgress }: Parameters<typeof runLogAnalysis>[0],
+  { task, signal, onProgress, open }: Parameters<typeof runLogAnalysis>[0],
 ): Promise<SourceReport> {
-  const stream = from === 'stdin' ? openStdin() : createReadStream(from.path, { highWaterMark: 262_144 });
-  const stop = (): void => void stream.destroy();
+  const stream = openSource(from, open);
+  const stop = (): void => void (stream instanceof Readable && stream.destroy());
   signal?.addEventListener('abort', stop, { once: true });
   const { maxLines } = task;
   try {
-    return await analyzeSource({
+    const report = await analyzeSource({
       analyzer,
       source: stream,
       name,
@@ -105,14 +124,48 @@ async function analyzeInput(
         ? {}
         : { onProgress: ({ bytesIn, lines }) => onProgress({ name, bytesIn, lines: before + lines }) }),
     });
+    onProgress?.({ name, bytesIn: report.bytesIn, lines: before + report.lines });
+    return report;
   } catch (error) {
     if (error instanceof LogInputError)
       throw new LogInputError(error.code, `${error.detail} [${name}]`.trim(), { cause: error.cause });
     throw error;
   } finally {
     signal?.removeEventListener('abort', stop);
-    stream.destroy();
+    stop();
   }
+}
+
+function openSource(from: LogInput['from'], open: OpenSource | undefined): AsyncIterable<Uint8Array> {
+  if (from === 'stdin') return openStdin();
+  if ('path' in from) return createReadStream(from.path, { highWaterMark: 262_144 });
+  if (open === undefined) throw new LogInputError('unreadable', '(nobody opens it)');
+  return open(from.source);
+}
+
+/**
+ * The first hours of several inputs are those of the oldest: rotated files are often named newest first. Their first lines are read for it;
+ * of a pipe, which is read once, the first line counts.
+ */
+async function windowOver(options: Parameters<typeof runLogAnalysis>[0]): Promise<BaselineWindow | undefined> {
+  const { task, now, open } = options;
+  const { baselineWindow, inputs, sinceMs = Number.NEGATIVE_INFINITY } = task;
+  const current = inputs.filter(({ role, from }) => role === 'current' && from !== 'stdin');
+  if (baselineWindow === undefined || !('firstMs' in baselineWindow) || current.length < 2) return baselineWindow;
+  let first = Number.POSITIVE_INFINITY;
+  for (const { from, name } of current) {
+    const peek = new LogAnalyzer({ now, ...(task.format === undefined ? {} : { format: task.format }) });
+    const source = openSource(from, open);
+    try {
+      // What is wrong with it is said when it is read.
+      await analyzeSource({ analyzer: peek, source, name, enough: () => true }).catch(() => undefined);
+    } finally {
+      if (source instanceof Readable) source.destroy();
+    }
+    if (peek.firstMs < first) first = peek.firstMs;
+  }
+  if (first === Number.POSITIVE_INFINITY) return baselineWindow;
+  return { fromMs: Number.NEGATIVE_INFINITY, toMs: Math.max(first, sinceMs) + baselineWindow.firstMs };
 }
 
 /** A pipe may be non-blocking and may stay silent: only a socket waits for it and can be left at any time. */
