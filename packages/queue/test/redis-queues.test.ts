@@ -1,9 +1,9 @@
 import { expect, it } from '@jest/globals';
 import { openQueues } from '../src/index.js';
 import { describeQueues } from './queue-conformance.js';
-import { startRedisServer } from './redis-server.js';
+import { startAnyRedis } from './redis-server.js';
 
-describeQueues('Redis', startRedisServer, (server) => {
+describeQueues('Redis', startAnyRedis, (server) => {
   it('start no worker any more when they are closed meanwhile', async () => {
     const before = await server().connections();
     const queues = openQueues({ connection: server().connection, onError: () => {} });

@@ -5,6 +5,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import { type RedisContainer, startRedisContainer } from './redis-container.js';
 import type { TestServer } from './test-server.js';
 
 const MISSING =
@@ -16,10 +17,23 @@ export interface RedisTestServer extends TestServer {
   connections(): Promise<number>;
 }
 
-/** A redis-server of our own on a free port of 127.0.0.1, with an append-only file, so that jobs survive its restart. */
+/** Redis of our own on a free port of 127.0.0.1, with an append-only file, so that jobs survive its restart: the program. */
 export async function startRedisServer(): Promise<RedisTestServer> {
-  const folder = await mkdtemp(join(tmpdir(), 'moltbot-redis-'));
   const port = await freePort();
+  return testServer(port, await startRedisProgram(port));
+}
+
+/** The same: in a container where an engine answers, else the program. */
+export async function startAnyRedis(): Promise<RedisTestServer> {
+  const port = await freePort();
+  const container = await startRedisContainer(port);
+  // Written past jest, which would put a stack under it: who reads the run is to know which of the two was tried.
+  process.stderr.write(`Redis of the conformance suite: ${container === undefined ? 'redis-server' : 'a container'}\n`);
+  return testServer(port, container ?? (await startRedisProgram(port)));
+}
+
+async function startRedisProgram(port: number): Promise<RedisContainer> {
+  const folder = await mkdtemp(join(tmpdir(), 'moltbot-redis-'));
   let server: ChildProcess | undefined;
 
   async function up(): Promise<void> {
@@ -56,9 +70,19 @@ export async function startRedisServer(): Promise<RedisTestServer> {
 
   await up();
   return {
-    connection: { url: `redis://127.0.0.1:${port}` },
     up,
     down,
+    remove: async () => {
+      await down();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function testServer(port: number, server: RedisContainer): RedisTestServer {
+  return {
+    connection: { url: `redis://127.0.0.1:${port}` },
+    ...server,
     connections: async () => {
       const client = new Redis(port, '127.0.0.1');
       try {
@@ -70,10 +94,6 @@ export async function startRedisServer(): Promise<RedisTestServer> {
       } finally {
         client.disconnect();
       }
-    },
-    remove: async () => {
-      await down();
-      await rm(folder, { recursive: true, force: true });
     },
   };
 }
