@@ -2,12 +2,8 @@ import { closeSync, createReadStream, fstatSync, openSync, writeSync } from 'nod
 import { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { analyzeSource, type SourceReport } from '../analysis/analyze-source.js';
-import {
-  type BaselineWindow,
-  LogAnalyzer,
-  type LogAnalyzerOptions,
-  type SourceRole,
-} from '../analysis/log-analyzer.js';
+import type { BaselineWindow } from '../analysis/baseline-times.js';
+import { LogAnalyzer, type LogAnalyzerOptions, type SourceRole } from '../analysis/log-analyzer.js';
 import { TemplateSpill } from '../analysis/template-spill.js';
 import type { InputLimits } from '../lines/open-input.js';
 import { LogInputError } from '../log-input-error.js';
