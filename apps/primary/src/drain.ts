@@ -22,7 +22,7 @@ const LAST_WORDS_MS = 1_000;
 const WAS_CONNECTED = process.connected;
 
 /**
- * Ends the process on SIGTERM or SIGINT, or when the command that started it is gone: refuses new requests, lets running
+ * Ends the process on SIGTERM, SIGINT or SIGHUP, or when the command that started it is gone: refuses new requests, lets running
  * answers end within the grace, closes, exits 0. A second signal exits at once.
  */
 export function drainOnSignal(options: DrainOptions): void {
@@ -37,6 +37,8 @@ export function drainOnSignal(options: DrainOptions): void {
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
+  // The terminal is gone: an end like another.
+  process.on('SIGHUP', onSignal);
   process.on('disconnect', onDisconnect);
   // It went while we were starting.
   if (WAS_CONNECTED && !process.connected) onDisconnect();

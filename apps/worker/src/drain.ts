@@ -15,7 +15,7 @@ export interface DrainOptions {
 const CLOSE_WITHIN_MS = 15_000;
 
 /**
- * Ends the process on SIGTERM or SIGINT, or when the command that started it is gone: drains within the grace, closes,
+ * Ends the process on SIGTERM, SIGINT or SIGHUP, or when the command that started it is gone: drains within the grace, closes,
  * exits 0. A second signal exits at once. `cancel` takes the listeners away.
  */
 export function drainOnSignal(options: DrainOptions): { cancel(): void } {
@@ -52,6 +52,8 @@ export function drainOnSignal(options: DrainOptions): { cancel(): void } {
 
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
+  // The terminal is gone: an end like another.
+  process.on('SIGHUP', onSignal);
   process.on('disconnect', onDisconnect);
   // Whoever started us may be gone before we listen: the event does not come again.
   if (process.send !== undefined && !process.connected) onDisconnect();
@@ -59,6 +61,7 @@ export function drainOnSignal(options: DrainOptions): { cancel(): void } {
     cancel: () => {
       process.off('SIGTERM', onSignal);
       process.off('SIGINT', onSignal);
+      process.off('SIGHUP', onSignal);
       process.off('disconnect', onDisconnect);
     },
   };

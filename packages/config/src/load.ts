@@ -2,6 +2,7 @@ import { type ConfigWarning, loadAuthFile } from './auth-file.js';
 import { ConfigError, type ConfigProblem, type Origin } from './problems/config-problem.js';
 import { crossCheck } from './problems/cross-checks.js';
 import type { Environment } from './environment/environment.js';
+import { withFileVariables } from './environment/file-variables.js';
 import { unknownProviderWarnings } from './problems/unknown-providers.js';
 import { explainIssues } from './problems/explain-issues.js';
 import { type Flags, overridesFromFlags } from './settings/flags.js';
@@ -40,7 +41,8 @@ export interface LoadedConfig {
 
 /** Defaults < config.yml < environment < flags, and auth.json. @throws ConfigError (`config_invalid`) with all problems of both files */
 export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
-  const { paths, env, flags } = options;
+  const { paths, flags } = options;
+  const env = await withFileVariables(options.env);
   const [file, auth] = await Promise.allSettled([
     readSmallFile(paths.configFile),
     loadAuthFile({ file: paths.authFile }),

@@ -339,7 +339,9 @@ export const settingsSchema = z.strictObject({
       access: z
         .enum(['auto', 'open', 'api_key'])
         .default('auto')
-        .describe('`auto`: open on a loopback address, API keys elsewhere. `open` on other addresses is refused.'),
+        .describe(
+          '`auto`: open on a loopback address, API keys elsewhere, and no start there before the first key is made; `api_key` starts also without one. `open` on other addresses is refused.',
+        ),
       allowed_hosts: z
         .array(z.string().min(1).max(253))
         .max(256)

@@ -68,7 +68,11 @@ export function createAccessControl(options: {
     callers,
     apiKeys,
     async assertSafe() {
-      assertSafeBind({ server, activeKeys: mode === 'open' || (await storage.apiKeys.hasUsable()) ? 1 : 0 });
+      const anyKey = mode === 'open' || (await storage.apiKeys.hasUsable());
+      assertSafeBind({ server, activeKeys: anyKey ? 1 : 0 });
+      if (!anyKey && oidc === undefined) {
+        telemetry.logger.warn('nobody is let in yet: there is no API key (`moltbot keys create NAME` makes one)');
+      }
     },
     async close() {
       retention.close();

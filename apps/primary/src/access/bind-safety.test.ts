@@ -28,6 +28,12 @@ describe('binding an address', () => {
     expect(() => assertSafeBind({ server: server({}), activeKeys: 0 })).not.toThrow();
   });
 
+  it('waits for the first key, refusing everybody, where keys were asked for in so many words', () => {
+    expect(() =>
+      assertSafeBind({ server: server({ host: '0.0.0.0', access: 'api_key' }), activeKeys: 0 }),
+    ).not.toThrow();
+  });
+
   it('needs no API key where the organisation’s sign-in is configured', () => {
     const oidc = { issuer: 'https://sso.example', audience: 'us' };
     expect(() => assertSafeBind({ server: server({ host: '0.0.0.0', oidc }), activeKeys: 0 })).not.toThrow();

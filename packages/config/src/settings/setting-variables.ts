@@ -49,6 +49,17 @@ export function variableOf(path: SettingPath): string | undefined {
   return known !== undefined && formatKey(known.path) === formatKey(path) ? variable : undefined;
 }
 
+const FILE_SUFFIX = '_FILE';
+
+/**
+ * What a variable of a setting with `_FILE` behind it names (`MOLTBOT_STORAGE_URL_FILE`): the file that holds the value.
+ * `undefined` for every other variable.
+ */
+export function fileVariable(variable: string): SettingVariable | undefined {
+  if (!variable.endsWith(FILE_SUFFIX) || settingVariables().has(variable)) return undefined;
+  return settingVariables().get(variable.slice(0, -FILE_SUFFIX.length));
+}
+
 /** The settings that variables give, and those that look like ours but are none. An empty variable counts as not set. */
 export function overridesFromEnvironment(env: Environment): {
   readonly overrides: readonly Override[];
