@@ -9,9 +9,15 @@ export type Role = 'primary' | 'worker';
 export type RoleReady = Extract<RoleMessage, { readonly type: 'ready' }>;
 export type RoleNotStarted = Extract<RoleMessage, { readonly type: 'not-started' }>;
 
+/** Written out: the release's bundler finds and places what is named so (deploy/install/bundle-code.mjs). */
+const ENTRIES: Readonly<Record<Role, URL>> = {
+  primary: new URL('../../../primary/dist/main.js', import.meta.url),
+  worker: new URL('../../../worker/dist/main.js', import.meta.url),
+};
+
 /** The built entry point of a role, beside this app. @throws CommandError where it is not built */
 export function roleEntry(role: Role, messages: Messages): string {
-  const path = fileURLToPath(new URL(`../../../${role}/dist/main.js`, import.meta.url));
+  const path = fileURLToPath(ENTRIES[role]);
   if (!existsSync(path)) throw new CommandError('failed', messages.notBuilt(role, path));
   return path;
 }
