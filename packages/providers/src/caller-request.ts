@@ -1,7 +1,8 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import { type ChatRequest, type Dialect, MoltbotError } from '@moltbot/contracts';
 import { ByteRope } from './byte-rope.js';
-import type { DialectDoor } from './dialect-door.js';
+import { checkConversation } from './check-conversation.js';
+import type { DialectDoor, NativeOnly } from './dialect-door.js';
 import { jsonErrorPosition } from './json-error-position.js';
 import { checkJsonLimits } from './json-limits.js';
 import type { JsonObject } from './json-object.js';
@@ -38,9 +39,10 @@ export interface CallerRequest {
    * @throws MoltbotError `invalid_request` with the path of the field at fault
    */
   request(): ChatRequest;
+  /** Why only a model of the caller's own dialect can take it, where that is so. */
+  nativeOnly?(): NativeOnly | undefined;
 }
 
-const MOST_MESSAGES = 10_000;
 const MOST_MODELS = 32;
 const LONGEST_MODEL = 321;
 /** Roughly what a token of English takes; only for choosing a model with room. */
@@ -88,7 +90,7 @@ class ReadRequest implements CallerRequest {
     this.model = readModel(read('model'), 'model');
     this.models = readModels(read('models'));
     this.stream = readStream(read('stream'));
-    if (scanned === undefined || !hasMessages(scanned)) checkMessages(this.value['messages']);
+    checkConversation({ member: door.conversation, scanned, value: () => this.value });
     this.streamOptions = readObject(read('stream_options'));
     this.wantsStreamUsage = door.dialect !== 'openai-chat' || this.streamOptions?.['include_usage'] === true;
     this.estimatedInputTokens = Math.ceil(this.#body.length / BYTES_PER_TOKEN);
@@ -106,6 +108,10 @@ class ReadRequest implements CallerRequest {
   request(): ChatRequest {
     this.#request ??= this.#door.fromRequest(this.value);
     return this.#request;
+  }
+
+  nativeOnly(): NativeOnly | undefined {
+    return this.#door.nativeOnly?.(this.value);
   }
 }
 
@@ -129,25 +135,6 @@ function parse(bytes: Buffer): unknown {
     const position = jsonErrorPosition(text);
     const where = position === undefined ? '' : ` (at character ${position})`;
     throw new MoltbotError('invalid_json', `The body is not valid JSON${where}.`);
-  }
-}
-
-/** Whether the messages are surely what `checkMessages` takes. */
-function hasMessages({ members }: ScannedBody): boolean {
-  const messages = members.findLast(({ key }) => key === 'messages');
-  if (messages?.isList !== true || !messages.elementsHaveRoles) return false;
-  return messages.elements > 0 && messages.elements <= MOST_MESSAGES;
-}
-
-function checkMessages(messages: unknown): void {
-  if (!Array.isArray(messages)) throw refuse('messages', 'a list of messages');
-  if (messages.length === 0) throw refuse('messages', 'at least one message');
-  if (messages.length > MOST_MESSAGES) throw refuse('messages', `at most ${MOST_MESSAGES} messages`);
-  for (let index = 0; index < messages.length; index += 1) {
-    const message: unknown = messages[index];
-    if (typeof message !== 'object' || message === null || Array.isArray(message))
-      throw refuse(`messages.${index}`, 'an object');
-    if (typeof (message as JsonObject)['role'] !== 'string') throw refuse(`messages.${index}.role`, 'a string');
   }
 }
 

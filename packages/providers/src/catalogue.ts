@@ -3,6 +3,7 @@ import {
   BUILTIN_PROVIDERS,
   type BuiltinProvider,
   isBuiltinProvider,
+  LOCAL_PROVIDER,
   MoltbotError,
   type ProviderKind,
 } from '@moltbot/contracts';
@@ -27,6 +28,8 @@ interface KindRow {
   readonly countTokens: CountTokensWire | undefined;
   readonly authHeader: AuthHeader;
   readonly requiresCredential: boolean;
+  /** Whether models are trained there with OpenAI's files and fine-tuning API. */
+  readonly fineTuning: boolean;
   /** Whether a model continues an assistant message, by the name that the provider knows it by, where nothing is configured. */
   readonly prefill: (upstreamName: string) => boolean;
 }
@@ -44,6 +47,7 @@ const KINDS: Readonly<Record<ProviderKind, KindRow>> = {
     countTokens: undefined,
     authHeader: 'bearer',
     requiresCredential: true,
+    fineTuning: true,
     prefill: never,
   },
   anthropic: {
@@ -52,6 +56,7 @@ const KINDS: Readonly<Record<ProviderKind, KindRow>> = {
     countTokens: anthropicCountTokensWire,
     authHeader: 'x-api-key',
     requiresCredential: true,
+    fineTuning: false,
     // Newer models of Anthropic refuse one.
     prefill: (upstreamName) => modelRules(upstreamName).prefill,
   },
@@ -61,6 +66,7 @@ const KINDS: Readonly<Record<ProviderKind, KindRow>> = {
     countTokens: geminiCountTokensWire,
     authHeader: 'x-goog-api-key',
     requiresCredential: true,
+    fineTuning: false,
     prefill: never,
   },
   'openai-compatible': {
@@ -70,6 +76,7 @@ const KINDS: Readonly<Record<ProviderKind, KindRow>> = {
     authHeader: 'bearer',
     // Servers of one's own need none; where one is in auth.json it is sent.
     requiresCredential: false,
+    fineTuning: true,
     prefill: never,
   },
   demo: {
@@ -78,6 +85,7 @@ const KINDS: Readonly<Record<ProviderKind, KindRow>> = {
     countTokens: undefined,
     authHeader: 'bearer',
     requiresCredential: false,
+    fineTuning: false,
     prefill: always,
   },
 };
@@ -156,6 +164,11 @@ export function createModel(
     capabilities: toCapabilities(settings, row.prefill(upstreamName)),
     price: toPrice(settings?.price) ?? (provider.kind === 'demo' ? FREE : undefined),
   };
+}
+
+/** Whether a provider can be asked to train models; a compatible server may still say that it knows no such address. */
+export function hasFineTuning({ kind, name }: Provider): boolean {
+  return KINDS[kind].fineTuning && name !== LOCAL_PROVIDER;
 }
 
 /** How providers of this kind answer a chat; for its errors too. */

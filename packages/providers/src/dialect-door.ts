@@ -4,17 +4,28 @@ import type { JsonObject } from './json-object.js';
 /** A caller's dialect at our door, as pure functions: what came in, and how an answer or an error is said. */
 export interface DialectDoor {
   readonly dialect: Dialect;
+  /** The member of a body that holds the conversation. */
+  readonly conversation: 'messages' | 'input';
   /**
    * A caller's body in our words: complete check of the shape.
    * @throws MoltbotError `invalid_request` with `param` (`messages.0.content`)
    */
   fromRequest(value: JsonObject): ChatRequest;
+  /** Why only a model of this dialect can take such a body, where that is so: it names what is kept at the provider. */
+  nativeOnly?(value: JsonObject): NativeOnly | undefined;
   toAnswer(answer: ChatAnswer, context: AnswerContext): JsonObject;
   createStreamWriter(context: AnswerContext): StreamWriter;
   /** The body of an error answer; official SDKs raise their typed exception from status and body. */
   toError(error: DoorError): JsonObject;
   /** A keep-alive that every SDK of the dialect ignores. */
   readonly keepAlive: string;
+  /** Whether its streams can take back what they showed (`StreamWriter.segment`). */
+  readonly replaces?: boolean;
+}
+
+export interface NativeOnly {
+  readonly param: string;
+  readonly message: string;
 }
 
 export interface AnswerContext {
@@ -28,6 +39,8 @@ export interface AnswerContext {
   readonly includeUsage: boolean;
   /** The estimate for Anthropic's `message_start`, which carries input tokens before they are known. */
   readonly estimatedInputTokens: number;
+  /** What was asked, for dialects whose answers repeat it. */
+  readonly asked?: { readonly value: JsonObject } | undefined;
 }
 
 export interface DoorError {
@@ -52,6 +65,13 @@ export interface StreamWriter {
    */
   resume(
     parts: readonly StreamPart[],
-    upstream: { readonly id?: string | undefined; readonly model?: string | undefined },
+    upstream: {
+      readonly id?: string | undefined;
+      readonly model?: string | undefined;
+      /** The text that went out so far, where another model goes on with it. */
+      readonly shown?: string | undefined;
+    },
   ): void;
+  /** Another model writes what follows; `replaces`: in place of the text so far. Only dialects that say so at all have it. */
+  segment?(segment: { readonly model: string; readonly replaces: boolean }): string;
 }

@@ -7,6 +7,22 @@ export { demoDirectivesMarkdown } from './demo/directives-markdown.js';
 export { anthropicMessagesDoor } from './dialects/anthropic-messages/door.js';
 export { openAiChatDoor } from './dialects/openai-chat/door.js';
 export type { AnswerContext, DialectDoor, DoorError, StreamWriter } from './dialect-door.js';
+export { hasFineTuning } from './catalogue.js';
+export {
+  createFineTuningApi,
+  type FileUpload,
+  type FineTuningApi,
+  type FineTuningApiOptions,
+  type NewProviderTraining,
+} from './fine-tuning/fine-tuning-api.js';
+export type {
+  ProviderCheckpoint,
+  ProviderFile,
+  ProviderTraining,
+  ProviderTrainingEvent,
+  ProviderTrainingStatus,
+  TrainingFault,
+} from './fine-tuning/provider-training.js';
 export { FAILURE_KINDS, type FailureKind, ProviderError, type ProviderErrorOptions } from './failure.js';
 export {
   findLocalServers,

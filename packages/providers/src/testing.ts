@@ -21,3 +21,11 @@ export {
   slowly,
   startRawUpstream,
 } from './testing/raw-upstream.js';
+export * as recordedTraining from './testing/recorded-training.js';
+export {
+  type AskedOfService,
+  type ServiceTraining,
+  startTrainingService,
+  type TrainingFault,
+  type TrainingService,
+} from './testing/training-service.js';

@@ -50,7 +50,7 @@ class Client implements UpstreamClient {
   async #send(
     method: 'GET' | 'POST',
     options: Omit<PostOptions, 'body'>,
-    body: Buffer | null,
+    body: PostOptions['body'] | null,
   ): Promise<UpstreamResponse> {
     if (this.#closing !== undefined) throw new ProviderError('cancelled', 'The client is closed.');
     if (options.connectTimeoutMs > this.#longestConnectMs) {

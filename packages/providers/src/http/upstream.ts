@@ -1,9 +1,12 @@
+import type { Readable } from 'node:stream';
+
 /** One POST to a provider over a kept-alive connection. */
 export interface PostOptions {
   readonly url: string;
   /** Lower-case names, credential included. */
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: Buffer;
+  /** What is no Buffer is sent as it is read; `content-length` is among the headers then. Whoever gave it ends it. */
+  readonly body: Buffer | Readable;
   readonly connectTimeoutMs: number;
   /** From the call to the response headers. */
   readonly headersTimeoutMs: number;

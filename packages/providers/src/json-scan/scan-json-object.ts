@@ -5,9 +5,12 @@ import { JSON_SCAN_CODE } from './json-scan-code.js';
 
 /** A top-level member of a JSON object, and what the scanner saw of its value. */
 export interface ScannedMember extends JsonMember {
+  readonly isText: boolean;
   readonly isList: boolean;
   /** How many elements the value has, where it is a list. */
   readonly elements: number;
+  /** Whether every element is an object. */
+  readonly elementsAreObjects: boolean;
   /** Whether every element is surely an object with a text as its `role`. */
   readonly elementsHaveRoles: boolean;
 }
@@ -23,7 +26,10 @@ const INPUT = 16_384;
 const MARGIN = 64;
 const PAGE = 65_536;
 
+const QUOTE = 0x22;
 const OPEN_BRACKET = 0x5b;
+/** The flag of a member of whose elements one is no object. */
+const NO_OBJECT = 1;
 
 interface Scanner {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
@@ -76,8 +82,10 @@ function readMember(body: ByteRope, index: number): ScannedMember {
     start,
     valueStart,
     end: numberAt(at + 3),
+    isText: bytesOf[INPUT + valueStart] === QUOTE,
     isList: bytesOf[INPUT + valueStart] === OPEN_BRACKET,
     elements: numberAt(at + 4),
+    elementsAreObjects: (numberAt(at + 5) & NO_OBJECT) === 0,
     elementsHaveRoles: numberAt(at + 5) === 0,
   };
 }

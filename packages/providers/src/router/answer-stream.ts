@@ -47,6 +47,7 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
   #usage: Usage | undefined;
   #costMicros: number | undefined;
   #outcome: StreamResult['outcome'] | undefined;
+  #end: StreamResult['end'] = 'complete';
 
   /** The caller's signal: also where nobody reads at the moment. No object with `handleEvent`: see `Exchange`. */
   readonly #onAbort = (): void => {
@@ -119,6 +120,7 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
       spans: this.#spans,
       attempts: this.#run.attempts.slice(),
       outcome: this.#outcome ?? 'interrupted',
+      end: this.#outcome === 'cancelled' ? 'cancelled' : this.#end,
     };
   }
 
@@ -203,6 +205,7 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
     const source = this.#source;
     const { model, log, ticket } = source.call;
     const usage = source.usage(outcome === 'ok');
+    log.longestGapMs = source.longestGapMs;
     log.end(outcome, usage);
     if (outcome === 'ok') this.#run.parts.breaker.succeeded(ticket);
     this.#usage = addUsage(this.#usage, usage);
@@ -229,6 +232,7 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
     const failure = asFailure(error);
     if (this.#outcome !== undefined) return await this.#ended();
     if (!this.#run.alive) {
+      this.#end = 'cut';
       this.#settle('cancelled', this.#run.signal.aborted ? 'cancelled' : 'interrupted');
       throw this.#run.endedError();
     }
@@ -249,6 +253,8 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
     this.#source = rescued.stream;
     this.#sourceOpen = true;
     this.#seam = rescued.seam;
+    this.#end = rescued.replaces || this.#end === 'replaced' ? 'replaced' : 'joined';
+    const shown = this.#shown.text ?? '';
     if (rescued.replaces) {
       // Nothing of it is in the answer any more: the ledger has it, the caller's account does not.
       this.#shown = new ShownText();
@@ -259,7 +265,7 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
     const first = this.#joined(rescued.parts);
     if (this.#isSpoiled(rescued.parts)) return await this.#goOn(this.#spoil());
     const { rung, replaces } = rescued;
-    const segment = { model: rescued.stream.call.model, rung, reason: failure.kind, replaces };
+    const segment = { model: rescued.stream.call.model, rung, reason: failure.kind, shown, replaces };
     return { done: false, value: { bytes: undefined, parts: first?.parts ?? [], segment } };
   }
 
@@ -282,6 +288,7 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
     } catch (error) {
       this.#run.signal.removeEventListener('abort', this.#onAbort);
       this.#outcome = this.#run.signal.aborted ? 'cancelled' : 'interrupted';
+      this.#end = endOf(reason);
       throw error;
     }
   }
@@ -289,6 +296,7 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
   #interrupted(reason: FailureKind): never {
     this.#run.signal.removeEventListener('abort', this.#onAbort);
     this.#outcome = 'interrupted';
+    this.#end = endOf(reason);
     const attempts = this.#run.attempts.slice();
     const { ref } = this.#source.call.model;
     throw new MoltbotError(
@@ -299,6 +307,11 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
       },
     );
   }
+}
+
+/** How a stream that nobody could go on with ended for its caller. */
+function endOf(reason: FailureKind): StreamResult['end'] {
+  return reason === 'stream-stalled' ? 'stalled' : 'cut';
 }
 
 function asFailure(error: unknown): ProviderError {

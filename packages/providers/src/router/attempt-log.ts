@@ -1,6 +1,7 @@
 import type { AttemptRecord, AttemptSummary, ErrorCode, Usage } from '@moltbot/contracts';
 import type { ConnectionFault } from '@moltbot/network';
 import type { Model } from '../target.js';
+import type { Scope } from './breaker.js';
 import type { Payer } from './credential-health.js';
 import type { EngineParts } from './engine-parts.js';
 import { costMicros } from './price.js';
@@ -13,6 +14,7 @@ export interface AttemptLogOptions {
   readonly model: Model;
   readonly payer: Payer;
   readonly role: AttemptRecord['role'];
+  readonly scope: Scope;
 }
 
 /** The record of one call to one target, from its start to its end; it is handed over exactly once. */
@@ -27,6 +29,7 @@ export class AttemptLog {
   status: number | undefined;
   connection: ConnectionFault | undefined;
   firstContentMs: number | undefined;
+  longestGapMs: number | undefined;
   readonly #options: AttemptLogOptions;
   readonly #index: number;
   #ended = false;
@@ -57,7 +60,7 @@ export class AttemptLog {
   end(outcome: string, usage?: Usage): void {
     if (this.#ended) return;
     this.#ended = true;
-    const { parts, requestId } = this.#options;
+    const { parts, requestId, scope } = this.#options;
     const durationMs = Math.round(this.#unsentMs ?? this.sinceStartMs);
     this.#summarise(outcome, durationMs);
     parts.observer.attempt?.({
@@ -66,12 +69,14 @@ export class AttemptLog {
       startedAt: this.startedAt,
       provider: this.model.provider.name,
       model: this.model.name,
+      operation: scope,
       credential: this.payer?.id ?? 'none',
       outcome,
       status: this.status,
       ...(this.connection && { connection: sayConnection(this.connection) }),
       durationMs,
       firstContentMs: this.firstContentMs,
+      longestGapMs: this.longestGapMs,
       usage,
       costMicros: costMicros(usage, this.model.price),
       role: this.role,

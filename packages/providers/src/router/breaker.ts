@@ -134,6 +134,13 @@ export class Breaker {
     return { reason: target.circuit.reason, untilMs: this.#earliestCall(target, true) };
   }
 
+  /** How it stands, for whoever watches. */
+  circuitOf(model: Model, scope: Scope = 'chat'): 'closed' | 'half-open' | 'open' {
+    const target = this.#targetOf(model, scope);
+    if (target.circuit.state === 'closed') return 'closed';
+    return this.#options.clock() < target.probeUntil ? 'half-open' : 'open';
+  }
+
   /** The call's answer came: closes after a probe, ends a row of failures otherwise. */
   succeeded(ticket: Ticket): void {
     const { target } = ticket;

@@ -1,6 +1,6 @@
 import { type AttemptSummary, MoltbotError } from '@moltbot/contracts';
 import type { ChainPlan, Model } from '../target.js';
-import { AttemptLog } from './attempt-log.js';
+import { AttemptLog, type AttemptLogOptions } from './attempt-log.js';
 import { RequestBudget } from './budget.js';
 import type { Payer } from './credential-health.js';
 import type { EngineParts } from './engine-parts.js';
@@ -66,9 +66,10 @@ export class ChainRun {
     return this.#faults.some(({ cause }) => cause !== 'unfit');
   }
 
-  startAttempt(model: Model, payer: Payer, role: AttemptLog['role']): AttemptLog {
+  startAttempt(model: Model, payer: Payer, operation: Pick<AttemptLogOptions, 'role' | 'scope'>): AttemptLog {
     const { parts, attempts } = this;
-    return new AttemptLog({ parts, requestId: this.#requestId, attempts, model, payer, role });
+    const { role, scope } = operation;
+    return new AttemptLog({ parts, requestId: this.#requestId, attempts, model, payer, role, scope });
   }
 
   /** Notes why a model did not answer; a later word about the same model replaces the earlier one. */

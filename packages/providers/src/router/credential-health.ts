@@ -106,6 +106,13 @@ export class CredentialHealth {
       : soonest;
   }
 
+  /** Whether anybody is there to pay for a call now. Changes nothing, unlike `payersOf`: for whoever watches. */
+  isPayable(model: Model): boolean {
+    const credentials = this.#options.vault.credentialsFor(model.provider.name);
+    if (credentials.length === 0) return !model.provider.requiresCredential;
+    return this.#sick.size === 0 || credentials.some((payer) => this.#sicknessOf(payer, model) === undefined);
+  }
+
   /** The payer is asked now: others that rested longer come first from here on. */
   used(payer: Payer): void {
     if (payer !== undefined) this.#usedAt.set(payer.id, ++this.#uses);

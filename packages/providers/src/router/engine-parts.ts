@@ -6,6 +6,7 @@ import type { Breaker } from './breaker.js';
 import type { CredentialHealth } from './credential-health.js';
 import type { ModelLoader } from './model-loader.js';
 import type { RouterObserver } from './observer.js';
+import type { ProviderClocks } from './provider-clocks.js';
 import type { RetryBudget } from './retry-budget.js';
 
 /** What all requests of one engine share. */
@@ -16,6 +17,7 @@ export interface EngineParts {
   readonly breakerSettings: () => Settings['breaker'];
   readonly health: CredentialHealth;
   readonly retryBudget: RetryBudget;
+  readonly clocks: ProviderClocks;
   readonly loader: ModelLoader | undefined;
   readonly observer: RouterObserver;
   /** Unix time in ms. */

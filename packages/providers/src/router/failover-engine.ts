@@ -4,7 +4,7 @@ import type { Settings } from '@moltbot/config';
 import { MoltbotError } from '@moltbot/contracts';
 import type { SharedState } from '@moltbot/state';
 import type { UpstreamClient } from '../http/upstream.js';
-import type { Provider } from '../target.js';
+import type { Model, Provider } from '../target.js';
 import { AnswerStream } from './answer-stream.js';
 import { Breaker } from './breaker.js';
 import { ChainRun } from './chain-run.js';
@@ -13,6 +13,7 @@ import type { EmbedCall, EngineCall, FailoverEngine } from './engine.js';
 import type { EngineParts } from './engine-parts.js';
 import { Needs } from './fitness.js';
 import type { ModelLoader } from './model-loader.js';
+import { type ProviderClock, ProviderClocks } from './provider-clocks.js';
 import type { RouterObserver } from './observer.js';
 import { RetryBudget } from './retry-budget.js';
 import { runChain } from './run-chain.js';
@@ -53,6 +54,12 @@ export interface RunningFailoverEngine extends FailoverEngine {
   resetCredential(id: string): Promise<{ readonly cleared: number; readonly shared: boolean }>;
   /** What is held against credentials now, as this process knows it: `moltbot auth status`. */
   credentialHealth(): readonly CredentialHealthEntry[];
+  /** Whether a model would be called now: its breaker, and whether anybody can pay. Changes nothing. */
+  standing(model: Model): { readonly circuit: 'closed' | 'half-open' | 'open'; readonly payable: boolean };
+  /** Repeats that the process-wide budget allows now. */
+  retriesLeft(): number;
+  /** How far the clocks of providers are from ours, as their answers tell. */
+  clocks(): readonly ProviderClock[];
   /** Stops following the shared state; requests under way go on. */
   close(): void;
 }
@@ -80,6 +87,7 @@ class Engine implements RunningFailoverEngine {
       breaker: new Breaker({ state, settings: breakerSettings, clock, random, holder, observer }),
       breakerSettings,
       health: new CredentialHealth({ state, vault, clock, holder, observer }),
+      clocks: new ProviderClocks({ clock, elapsed }),
       retryBudget: new RetryBudget({ settings: () => settings().retry_budget, elapsed }),
     };
   }
@@ -120,6 +128,19 @@ class Engine implements RunningFailoverEngine {
 
   credentialHealth(): readonly CredentialHealthEntry[] {
     return this.#parts.health.list();
+  }
+
+  standing(model: Model): ReturnType<RunningFailoverEngine['standing']> {
+    const { breaker, health } = this.#parts;
+    return { circuit: breaker.circuitOf(model), payable: health.isPayable(model) };
+  }
+
+  retriesLeft(): number {
+    return this.#parts.retryBudget.remaining;
+  }
+
+  clocks(): readonly ProviderClock[] {
+    return this.#parts.clocks.list();
   }
 
   close(): void {

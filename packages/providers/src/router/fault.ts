@@ -91,7 +91,7 @@ function unfitError(unfitness: Unfitness, { attempts, faults }: FinalErrorOption
   // Room is the better reason where several models could not take the call for different ones.
   const room = faults.find((fault) => fault.cause === 'unfit' && fault.unfitness.code === 'context_length_exceeded');
   const told = room?.cause === 'unfit' ? room.unfitness : unfitness;
-  return new MoltbotError(told.code, told.message, { attempts });
+  return new MoltbotError(told.code, told.message, { attempts, param: told.param });
 }
 
 function codeOf(fault: Exclude<Fault, { cause: 'unfit' }>, plan: ChainPlan): ErrorCode {

@@ -7,6 +7,7 @@ import { estimatedTokens } from './price.js';
 export interface Unfitness {
   readonly code: ErrorCode;
   readonly message: string;
+  readonly param?: string | undefined;
 }
 
 /** Estimates are wrong by a quarter either way; only what is clearly too long is not sent. The provider's refusal is believed. */
@@ -26,6 +27,8 @@ export class Needs {
   /** @throws MoltbotError `invalid_request` where the request had to be read and is wrong */
   unfitnessOf(model: Model): Unfitness | undefined {
     const { contextWindow, images, tools } = model.capabilities;
+    const native = this.#call.dialect === model.dialect ? undefined : this.#call.nativeOnly?.();
+    if (native !== undefined) return { code: 'invalid_request', ...native };
     if (contextWindow !== undefined && !this.#fits(contextWindow)) {
       return { code: 'context_length_exceeded', message: `The conversation does not fit the context of ${model.ref}` };
     }

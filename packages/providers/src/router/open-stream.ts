@@ -38,6 +38,7 @@ export class OpenStream implements Waiting {
   #waitingSince: number | undefined;
   /** Time spent waiting since the last content; time that our own reader takes does not count. */
   #idleMs = 0;
+  #longestGapMs = 0;
   #finishedAt = 0;
   #late: FailureKind | undefined;
 
@@ -95,6 +96,11 @@ export class OpenStream implements Waiting {
     return this.#take(chunk);
   }
 
+  /** The longest wait between two contents, the one that runs included. */
+  get longestGapMs(): number {
+    return this.tally.hasContent ? Math.max(this.#longestGapMs, this.#idleMs) : 0;
+  }
+
   /** Closes the upstream's connection. */
   cancel(): void {
     this.#over = true;
@@ -141,6 +147,7 @@ export class OpenStream implements Waiting {
     try {
       chunk = await pending;
     } catch (error) {
+      this.#idleMs += this.#elapsed() - since;
       return this.#broken(error);
     } finally {
       this.#waitingSince = undefined;
@@ -162,7 +169,11 @@ export class OpenStream implements Waiting {
       else if (frame.bytes.length === 0 && frame.parts.length === 0) throw this.#fail(asFailure(error));
       else this.#failure = asFailure(error);
     }
-    if (frame.parts.length > 0 && this.tally.add(frame.parts)) this.#idleMs = 0;
+    const began = this.tally.hasContent;
+    if (frame.parts.length > 0 && this.tally.add(frame.parts)) {
+      if (began) this.#longestGapMs = this.longestGapMs;
+      this.#idleMs = 0;
+    }
     if (!reader.finished) this.#finishedAt = 0;
     else if (!this.#over) {
       if (this.tally.ended) this.#finish();

@@ -100,7 +100,7 @@ async function loadFault<Result>(options: {
   if (!run.alive) throw run.endedError();
   if (loaded === undefined || loaded.outcome === 'ready') return undefined;
   const code = loaded.outcome === 'failed' ? loaded.error.code : 'model_loading';
-  run.startAttempt(model, undefined, operation.role).endUnsent(code, elapsed() - from);
+  run.startAttempt(model, undefined, operation).endUnsent(code, elapsed() - from);
   return loaded.outcome === 'failed'
     ? { cause: 'unfit', model, unfitness: { code, message: loaded.error.message } }
     : { cause: 'known-bad', model, kind: 'loading', untilMs: clock() + loaded.inMs };

@@ -50,6 +50,8 @@ export interface ServedFrame {
         readonly model: Model;
         readonly rung: 'prefill' | 'continue' | 'anew';
         readonly reason: string;
+        /** The text so far. */
+        readonly shown: string;
         /** The text shown so far is void: this segment says the whole answer again. Only where `EngineCall.replaceable`. */
         readonly replaces: boolean;
       }
@@ -63,4 +65,6 @@ export interface StreamResult {
   readonly spans: readonly { readonly target: string; readonly length: number }[];
   readonly attempts: readonly AttemptSummary[];
   readonly outcome: 'complete' | 'rescued' | 'interrupted' | 'cancelled';
+  /** The same, told apart: how another model went on, and how the stream broke where none could. */
+  readonly end: 'complete' | 'joined' | 'replaced' | 'cut' | 'stalled' | 'cancelled';
 }

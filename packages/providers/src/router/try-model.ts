@@ -75,7 +75,7 @@ export async function tryModel<Result>(options: TryModelOptions<Result>): Promis
     }
     if (token instanceof MoltbotError) {
       breaker.failed(ticket, 'unfit');
-      run.startAttempt(model, payer, operation.role).endUnsent(token.code, run.parts.elapsed() - waitedFrom);
+      run.startAttempt(model, payer, operation).endUnsent(token.code, run.parts.elapsed() - waitedFrom);
       fault ??= { cause: 'unfit', model, unfitness: { code: token.code, message: token.message } };
       index += 1;
       ticket = breaker.admit(model, operation.scope);
@@ -129,7 +129,7 @@ async function callOnce<Result>(options: {
 }): Promise<Called<Result>> {
   const { run, operation, model, payer, token, ticket } = options;
   const { breaker, health } = run.parts;
-  const log = run.startAttempt(model, payer, operation.role);
+  const log = run.startAttempt(model, payer, operation);
   const { startedAt } = log;
   health.used(payer);
   try {

@@ -27,6 +27,7 @@ export async function send(options: SendOptions): Promise<UpstreamResponse> {
   const { run, model, token, log } = call;
   const { provider } = model;
   const remaining = Math.ceil(run.budget.remainingMs);
+  const sentElapsed = run.parts.elapsed();
   const response = await run.parts.clientFor(provider).post(
     upstreamPost({
       provider,
@@ -41,6 +42,8 @@ export async function send(options: SendOptions): Promise<UpstreamResponse> {
     }),
   );
   log.status = response.status;
+  // The built-in one has our own clock.
+  if (provider.kind !== 'demo') run.parts.clocks.note(provider.name, sentElapsed, response);
   if (response.status >= 400) throw await errorOf(response, call);
   if (response.status >= 300) {
     response.cancel();

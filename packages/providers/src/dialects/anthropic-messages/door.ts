@@ -7,6 +7,7 @@ import { createStreamWriter } from './to-stream.js';
 /** Anthropic's Messages dialect as callers speak it. */
 export const anthropicMessagesDoor: DialectDoor = {
   dialect: 'anthropic-messages',
+  conversation: 'messages',
   fromRequest,
   toAnswer,
   createStreamWriter,

@@ -7,6 +7,7 @@ import { createStreamWriter } from './to-stream.js';
 /** OpenAI's chat completions dialect as callers speak it. */
 export const openAiChatDoor: DialectDoor = {
   dialect: 'openai-chat',
+  conversation: 'messages',
   fromRequest,
   toAnswer,
   createStreamWriter,
