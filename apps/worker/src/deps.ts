@@ -70,6 +70,8 @@ export interface JobDeps {
   readonly threads: ThreadPool;
   /** Keeps a file with the job; one of the same name is replaced. @throws MoltbotError `object_store_unavailable`, … */
   readonly keepArtifact: (jobId: string, artifact: NewArtifact, signal: AbortSignal) => Promise<void>;
+  /** Whether the queue still knows the job. @throws MoltbotError `queue_unavailable` */
+  readonly keepsJob: (jobId: string) => Promise<boolean>;
   /** Aborted when the process begins to stop: a long job ends what is under way and throws `shutting_down`, to be handed on. */
   readonly stopping: AbortSignal;
   /** Milliseconds that only grow. */

@@ -139,6 +139,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
         batchSlots: createSlots(() => config().settings.worker.batch.concurrency),
         threads,
         keepArtifact: createArtifactKeeper(objects.open),
+        keepsJob: async (jobId) => (await queues.get(jobId)) !== undefined,
         stopping: stopping.signal,
         elapsed: () => performance.now(),
       },

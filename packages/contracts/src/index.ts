@@ -15,7 +15,9 @@ export {
   type JobArtifact,
   type JobState,
   type JobView,
+  JOB_ARTIFACTS,
   jobArtifactPrefix,
+  jobOfArtifact,
   jobArtifactSchema,
   jobViewSchema,
 } from './job-view.js';

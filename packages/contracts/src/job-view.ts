@@ -47,8 +47,17 @@ export const jobViewSchema = z.object({
 export type JobView = z.output<typeof jobViewSchema>;
 export type JobArtifact = z.output<typeof jobArtifactSchema>;
 
+/** All files of jobs are under it. */
+export const JOB_ARTIFACTS = 'jobs/';
+
 /** Where the files of a job are in the object store: under its prefix, by their names. */
 export function jobArtifactPrefix(id: string): string {
   // The ids of scheduled jobs hold colons, keys of objects hold none.
-  return `jobs/${id.replaceAll(':', '.')}/`;
+  return `${JOB_ARTIFACTS}${id.replaceAll(':', '.')}/`;
+}
+
+/** The job whose file an object is. @returns `undefined` for a key that is not of one */
+export function jobOfArtifact(key: string): string | undefined {
+  const [, id] = /^jobs\/([^/]+)\/[^/]+$/.exec(key) ?? [];
+  return id?.replaceAll('.', ':');
 }

@@ -167,10 +167,18 @@ export const JOBS = {
     schedule: { cron: '7 * * * *' },
   },
   retention: {
-    title: 'Deletes what is due: expired files, ended batches, old rows of the audit log and the ledger',
+    title:
+      'Deletes what is due: expired files, files of forgotten jobs, ended batches, old rows of audit log and ledger',
     queue: 'default',
     payload: z.strictObject({}),
-    result: z.object({ files: z.number(), batches: z.number(), audit: z.number(), usage: z.number() }),
+    result: z.object({
+      files: z.number(),
+      batches: z.number(),
+      audit: z.number(),
+      usage: z.number(),
+      /** Files of jobs that are no longer kept. */
+      artifacts: z.number().default(0),
+    }),
     submittable: true,
     scope: 'admin',
     priority: 2,

@@ -1,3 +1,4 @@
+import { JOB_ARTIFACTS, JOBS, jobOfArtifact } from '@moltbot/contracts';
 import { deleteAuditBefore, deleteUsageBefore, lastSummedHour } from '@moltbot/storage';
 import type { JobDeps, JobHandler } from '../deps.js';
 
@@ -8,10 +9,16 @@ const ROWS_AT_ONCE = 5_000;
 /** The next run does the rest. */
 const MOST_ROUNDS = 200;
 
+/** Until then any job may still be kept, whatever its type. */
+const JOBS_KEPT_MS = Math.max(
+  ...Object.values(JOBS).flatMap(({ retention: { completed, failed } }) => [completed.ageMs, failed.ageMs]),
+);
+const OBJECTS_AT_ONCE = 1_000;
+
 /** Deletes what is due: files, batches, rows of the audit log and of the ledger; a bounded number of each, a step at a time. */
 export const retention: JobHandler<'retention'> = async (_payload, deps, context) => {
   const { signal } = context;
-  const result = { files: 0, batches: 0, audit: 0, usage: 0 };
+  const result = { files: 0, batches: 0, audit: 0, usage: 0, artifacts: 0 };
   const { db, batches } = await deps.storage();
   const settings = deps.settings();
   const now = Date.now();
@@ -42,8 +49,38 @@ export const retention: JobHandler<'retention'> = async (_payload, deps, context
   const summed = (await lastSummedHour({ db })) ?? 0;
   const usageBefore = Math.min(now - settings.storage.usage_retention, summed);
   if (usageBefore > 0) result.usage = await deleteUsageBefore({ db, before: usageBefore });
+  await report();
+  result.artifacts = await deleteArtifacts(deps, now - JOBS_KEPT_MS, signal);
   return result;
 };
+
+/** Files of jobs that the queue has forgotten. Young ones stay: their job may be one whose queue was just moved or emptied by hand. */
+async function deleteArtifacts(deps: JobDeps, before: number, signal: AbortSignal): Promise<number> {
+  const objects = await deps.objects();
+  let deleted = 0;
+  let after: string | undefined;
+  let last = { id: '', kept: true };
+  for (let round = 0; round < MOST_ROUNDS; round += 1) {
+    const page = await objects.list({
+      prefix: JOB_ARTIFACTS,
+      limit: OBJECTS_AT_ONCE,
+      ...(after !== undefined && { after }),
+    });
+    for (const { key, modifiedAt } of page) {
+      signal.throwIfAborted();
+      after = key;
+      const id = modifiedAt < before ? jobOfArtifact(key) : undefined;
+      if (id === undefined) continue;
+      // The files of a job follow each other: asked once.
+      if (id !== last.id) last = { id, kept: await deps.keepsJob(id) };
+      if (last.kept) continue;
+      await objects.delete(key);
+      deleted += 1;
+    }
+    if (page.length < OBJECTS_AT_ONCE) break;
+  }
+  return deleted;
+}
 
 async function deleteFiles(deps: JobDeps, now: number, signal: AbortSignal): Promise<number> {
   const { files } = await deps.storage();

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { settingsSchema } from '@moltbot/config';
+import { jobArtifactPrefix } from '@moltbot/contracts';
 import { createLogger } from '@moltbot/observability';
 import { type ObjectStore, openObjects, openStorage, type Storage } from '@moltbot/storage';
 import { createTestDatabase, type TestDatabase } from '../../../../packages/storage/src/__fixtures__/test-database.js';
@@ -20,6 +21,7 @@ describe('jobs that look after the database', () => {
   let objects: ObjectStore;
   let directory: string;
   const begun: unknown[] = [];
+  const asked: string[] = [];
   const progress: object[] = [];
   const abort = new AbortController();
 
@@ -45,6 +47,10 @@ describe('jobs that look after the database', () => {
       storage: async () => storage,
       objects: async () => objects,
       settings: () => settingsSchema.parse(settings),
+      keepsJob: async (id: string) => {
+        asked.push(id);
+        return !id.includes('gone');
+      },
     } as unknown as JobDeps;
   }
 
@@ -162,6 +168,36 @@ describe('jobs that look after the database', () => {
     expect(begun).toEqual([['batch', { batch_id: 'batch_lost' }, { key: 'batch_lost' }]]);
     expect(await storage.batches.find('batch_ended')).toBeUndefined();
     expect(await storage.batches.find('batch_late')).toMatchObject({ status: 'completed' });
+  });
+
+  it('deletes old files of jobs that the queue has forgotten, and asks once for each job', async () => {
+    async function leave(id: string, name: string): Promise<void> {
+      async function* body() {
+        yield Buffer.from('x');
+      }
+      await objects.put({ key: jobArtifactPrefix(id) + name, body: body(), maxBytes: 10 });
+    }
+    const aged: Partial<ObjectStore> = {
+      delete: async (key) => objects.delete(key),
+      list: async (options) =>
+        (await objects.list(options)).map((object) => ({
+          ...object,
+          modifiedAt: object.modifiedAt - (object.key.includes('/old-') ? 31 * DAY : 0),
+        })),
+    };
+    const scheduled = 'repeat:retention-gone:1795000000000';
+    await leave('probe-0-gone', 'old-a.json');
+    await leave('probe-0-gone', 'old-b.json');
+    await leave('probe-0-gone', 'young.json');
+    await leave('probe-0-kept', 'old-c.json');
+    await leave(scheduled, 'old-d.json');
+    asked.length = 0;
+    const later = { ...deps(), objects: async () => aged as ObjectStore };
+    expect(await retention({}, later, context)).toMatchObject({ artifacts: 3 });
+    const left = await objects.list({ prefix: 'jobs/', limit: 10 });
+    expect(left.map(({ key }) => key)).toEqual(['jobs/probe-0-gone/young.json', 'jobs/probe-0-kept/old-c.json']);
+    expect(asked).toEqual(['probe-0-gone', 'probe-0-kept', scheduled]);
+    expect(await retention({}, later, context)).toMatchObject({ artifacts: 0 });
   });
 
   it('stops in the middle where it is told to', async () => {
