@@ -1,4 +1,4 @@
-import { redact, redactField } from './redact.js';
+import { redact, redactField, type RedactOptions } from './redact.js';
 import { redactText } from './redact-text.js';
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
@@ -20,11 +20,11 @@ const RESERVED = new Set(['time', 'level', 'message', 'role']);
 const MAX_MESSAGE = 8_192;
 
 /** Members of a JSON object with a leading comma each, redacted: `,"a":1,"b":"c"`; empty where there are none. */
-export function fieldsToJson(fields: LogFields | undefined): string {
+export function fieldsToJson(fields: LogFields | undefined, options: RedactOptions = {}): string {
   if (fields === undefined) return '';
   let json = '';
   for (const key of Object.keys(fields)) {
-    const value = fieldValue(key, fields);
+    const value = fieldValue(key, fields, options);
     if (value === undefined) continue;
     const name = RESERVED.has(key) ? `${key}_` : redactText(key);
     json += `,${JSON.stringify(name)}:${typeof value === 'number' ? String(value) : JSON.stringify(value)}`;
@@ -32,9 +32,9 @@ export function fieldsToJson(fields: LogFields | undefined): string {
   return json;
 }
 
-function fieldValue(key: string, fields: LogFields): unknown {
+function fieldValue(key: string, fields: LogFields, options: RedactOptions): unknown {
   try {
-    return redactField(key, fields[key]);
+    return redactField(key, fields[key], options);
   } catch {
     return '[unreadable]';
   }
@@ -62,14 +62,24 @@ export function toPrettyLine(record: LogRecord, { colour }: { readonly colour: b
   for (const [name, value] of Object.entries(
     JSON.parse(`{${record.fieldsJson.slice(1)}}`) as Record<string, unknown>,
   )) {
-    if (isErrorValue(value)) {
-      line += ` ${paint('90', `${visible(name)}=`)}${visible(`${value.name}: ${value.message}`)}`;
-      stacks += indented(value.stack);
-    } else {
-      line += ` ${paint('90', `${visible(name)}=`)}${visible(typeof value === 'string' ? value : JSON.stringify(value))}`;
-    }
+    line += ` ${paint('90', `${visible(name)}=`)}${fieldText(value)}`;
+    if (isErrorValue(value)) stacks += indented(value.stack);
   }
   return line + stacks;
+}
+
+/** The message and its fields without stacks, for a reader who knows time, level and role already. */
+export function toTextLine(record: LogRecord): string {
+  let line = visible(record.message);
+  if (record.fieldsJson === '') return line;
+  const fields = JSON.parse(`{${record.fieldsJson.slice(1)}}`) as Record<string, unknown>;
+  for (const [name, value] of Object.entries(fields)) line += ` ${visible(name)}=${fieldText(value)}`;
+  return line;
+}
+
+function fieldText(value: unknown): string {
+  if (isErrorValue(value)) return visible(`${value.name}: ${value.message}`);
+  return visible(typeof value === 'string' ? value : JSON.stringify(value));
 }
 
 interface ErrorValue {

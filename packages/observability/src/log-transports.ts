@@ -18,6 +18,7 @@ export interface ConsoleTransportOptions {
   readonly format: 'json' | 'pretty';
   readonly colour: boolean;
   readonly onDrop: (count: number) => void;
+  readonly onTook: () => void;
 }
 
 /** Bytes that may wait for a reader of the stream that doesn't read; further lines are dropped. */
@@ -55,14 +56,18 @@ export class ConsoleTransport extends Transport {
   flushNow(): void {
     if (this.#scheduled !== undefined) clearImmediate(this.#scheduled);
     this.#scheduled = undefined;
-    const { stream, onDrop } = this.#options;
+    const { stream, onDrop, onTook } = this.#options;
     const count = this.#count;
     if (count === 0) return;
     const lines = this.#lines;
     this.#lines = '';
     this.#count = 0;
-    if (this.#broken || stream.destroyed || stream.writableLength > MAX_WAITING) onDrop(count);
-    else stream.write(lines);
+    if (this.#broken || stream.destroyed || stream.writableLength > MAX_WAITING) {
+      onDrop(count);
+      return;
+    }
+    stream.write(lines);
+    onTook();
   }
 
   /** Resolves when the stream has taken everything. */

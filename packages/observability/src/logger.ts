@@ -1,8 +1,6 @@
-import type { Writable } from 'node:stream';
-import winston from 'winston';
-import { fieldsToJson, type LogFields, type LogLevel, type LogRecord, messageText, toJsonLine } from './log-line.js';
-import { ConsoleTransport, FileTransport, MESSAGE, RECORD } from './log-transports.js';
-import { RotatingFile } from './rotating-file.js';
+import { fieldsToJson, type LogFields, type LogLevel, type LogRecord, messageText } from './log-line.js';
+import { type OutputOptions, openOutputs } from './log-outputs.js';
+import type { RedactOptions } from './redact.js';
 
 export interface Logger {
   /** Whether debug lines are printed: ask before making their fields. */
@@ -20,32 +18,23 @@ export interface Logger {
   close(): Promise<void>;
 }
 
-export interface LoggerOptions {
+export interface LoggerOptions extends OutputOptions {
   /** `primary`, `worker`, `cli`: a field of each line. */
   readonly role: string;
   readonly level?: LogLevel | undefined;
-  /** Of the console; the file always gets JSON. `auto`: pretty on a terminal, JSON elsewhere. */
-  readonly format?: 'auto' | 'json' | 'pretty' | undefined;
-  /** Where lines go besides the file. Default stdout; `none` for a program whose output is its own. */
-  readonly console?: 'stdout' | 'stderr' | 'none' | Writable | undefined;
-  /** Also write JSON lines to this file. */
-  readonly file?: string | undefined;
-  readonly maxSize?: number | undefined;
-  readonly maxFiles?: number | undefined;
-  /** Lines that no output took; for a counter. */
-  readonly onDrop?: ((count: number) => void) | undefined;
+  /** Print what people and models wrote, where a line has it. Secrets are never printed. */
+  readonly content?: boolean | undefined;
   /** Clock in ms. */
   readonly now?: (() => number) | undefined;
 }
 
 const LEVELS: Readonly<Record<LogLevel, number>> = { error: 0, warn: 1, info: 2, debug: 3 };
-const LEVEL = Symbol.for('level');
-const CLOSE_WITHIN_MS = 3_000;
 
 /** What a logger and its children share. */
 interface Core {
   readonly role: string;
   readonly now: () => number;
+  readonly redaction: RedactOptions;
   readonly write: (record: LogRecord) => void;
   readonly close: () => Promise<void>;
   level: LogLevel;
@@ -58,11 +47,14 @@ interface Core {
 
 /** A logger on winston whose lines are redacted, one line each, and never block or break the process. */
 export function createLogger(options: LoggerOptions): Logger {
-  const outputs = openOutputs(options);
+  const outputs = openOutputs(options, (noteLevel, message, fields) => {
+    logger[noteLevel](message, fields);
+  });
   const level = options.level ?? 'info';
   const core: Core = {
     role: options.role,
     now: options.now ?? Date.now,
+    redaction: { keepContent: options.content === true },
     write: outputs.write,
     close: outputs.close,
     level,
@@ -71,7 +63,8 @@ export function createLogger(options: LoggerOptions): Logger {
     timeMs: Number.NaN,
     timeText: '',
   };
-  return loggerOn(core, '');
+  const logger = loggerOn(core, '');
+  return logger;
 }
 
 function loggerOn(core: Core, boundJson: string): Logger {
@@ -82,7 +75,7 @@ function loggerOn(core: Core, boundJson: string): Logger {
       level,
       message: messageText(message),
       role: core.role,
-      fieldsJson: boundJson + fieldsToJson(fields),
+      fieldsJson: boundJson + fieldsToJson(fields, core.redaction),
     });
   };
   return {
@@ -104,7 +97,7 @@ function loggerOn(core: Core, boundJson: string): Logger {
     debug: (message, fields) => {
       log('debug', message, fields);
     },
-    child: (fields) => loggerOn(core, boundJson + fieldsToJson(fields)),
+    child: (fields) => loggerOn(core, boundJson + fieldsToJson(fields, core.redaction)),
     setLevel: (level) => {
       core.level = level;
       core.threshold = LEVELS[level];
@@ -124,79 +117,4 @@ function timeText(core: Core): string {
     core.timeText = new Date(now).toISOString();
   }
   return core.timeText;
-}
-
-interface Outputs {
-  readonly write: (record: LogRecord) => void;
-  readonly close: () => Promise<void>;
-}
-
-function openOutputs(options: LoggerOptions): Outputs {
-  const drop = (count: number): void => options.onDrop?.(count);
-  const console = openConsole(options, drop);
-  const file = options.file === undefined ? undefined : openFile(options, options.file, drop);
-  const transports = [
-    ...(console === undefined ? [] : [console]),
-    ...(file === undefined ? [] : [new FileTransport(file)]),
-  ];
-  if (transports.length === 0) return { write: () => {}, close: async () => {} };
-
-  const logger = winston.createLogger({
-    levels: { ...LEVELS },
-    // Levels are judged before a record is made (a filtered call costs winston 6 µs, us none).
-    level: 'debug',
-    format: winston.format((info) => {
-      (info as { [MESSAGE]?: string })[MESSAGE] = toJsonLine((info as unknown as { [RECORD]: LogRecord })[RECORD]);
-      return info;
-    })(),
-    transports,
-  });
-  const atExit = (): void => {
-    console?.flushNow();
-    file?.flushNow();
-  };
-  process.once('exit', atExit);
-
-  return {
-    write: (record) => {
-      logger.write({ level: record.level, [LEVEL]: record.level, [RECORD]: record });
-    },
-    close: async () => {
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, CLOSE_WITHIN_MS);
-      });
-      await Promise.race([Promise.all([console?.flush(), file?.close()]), late]);
-      clearTimeout(timer);
-      console?.detach();
-      logger.close();
-      process.off('exit', atExit);
-    },
-  };
-}
-
-function openConsole(options: LoggerOptions, onDrop: (count: number) => void): ConsoleTransport | undefined {
-  const choice = options.console ?? 'stdout';
-  if (choice === 'none') return undefined;
-  const stream = typeof choice === 'string' ? process[choice] : choice;
-  const isTerminal = 'isTTY' in stream && stream.isTTY;
-  const format = options.format ?? 'auto';
-  return new ConsoleTransport({
-    stream,
-    format: format === 'auto' ? (isTerminal ? 'pretty' : 'json') : format,
-    colour: isTerminal,
-    onDrop,
-  });
-}
-
-function openFile(options: LoggerOptions, path: string, onDrop: (count: number) => void): RotatingFile {
-  return new RotatingFile({
-    path,
-    maxSize: options.maxSize ?? 10 * 1024 * 1024,
-    maxFiles: options.maxFiles ?? 5,
-    onDrop,
-    onError: (error) => {
-      process.stderr.write(`moltbot: cannot write the log file ${path}: ${error.message}; trying again\n`);
-    },
-  });
 }

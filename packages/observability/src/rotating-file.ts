@@ -1,6 +1,6 @@
 import { appendFileSync, constants, type Stats } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm, stat, unlink } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { isNativeError } from 'node:util/types';
 
 export interface RotatingFileOptions {
@@ -9,15 +9,25 @@ export interface RotatingFileOptions {
   readonly maxSize: number;
   /** Rotated files kept beside the current one. */
   readonly maxFiles: number;
+  /** Also rotated when an hour or a day (UTC) has begun since its first line. Default `size`: by its size alone. */
+  readonly rotate?: 'size' | 'hourly' | 'daily' | undefined;
+  /** Rotated files whose last line is older than this many ms are deleted. */
+  readonly maxAge?: number | undefined;
   /** Bytes that may wait for the disk; further lines are dropped. */
   readonly maxPending?: number | undefined;
   /** Lines given up: `full` (more waiting than allowed) or `failed` (the disk refused them). */
   readonly onDrop: (count: number, reason: 'full' | 'failed') => void;
   /** First error of a series; another one is reported only after a write went well again. */
   readonly onError: (error: Error) => void;
+  /** Lines were written. */
+  readonly onTook?: (() => void) | undefined;
   /** Milliseconds that only grow. */
   readonly now?: (() => number) | undefined;
+  /** Unix time in ms. */
+  readonly date?: (() => number) | undefined;
 }
+
+const PERIODS = { size: Number.POSITIVE_INFINITY, hourly: 3_600_000, daily: 86_400_000 } as const;
 
 const MAX_PENDING = 8 * 1024 * 1024;
 const BATCH = 256 * 1024;
@@ -38,6 +48,11 @@ const LINE_END = 10;
 export class RotatingFile {
   readonly #options: RotatingFileOptions;
   readonly #now: () => number;
+  readonly #date: () => number;
+  /** In ms; infinite where only the size counts. */
+  readonly #periodLength: number;
+  /** Within which hour or day the open file began. */
+  #period = 0;
   #pending: string[] = [];
   #pendingBytes = 0;
   #handle: FileHandle | undefined;
@@ -51,6 +66,8 @@ export class RotatingFile {
   constructor(options: RotatingFileOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
+    this.#date = options.date ?? Date.now;
+    this.#periodLength = PERIODS[options.rotate ?? 'size'];
   }
 
   /** Takes one line, its end included. */
@@ -99,6 +116,7 @@ export class RotatingFile {
         if (this.#now() - this.#failedAt < RETRY_AFTER_MS) throw new Error('the log file failed a moment ago');
         await this.#append(lines, bytes);
         this.#failing = false;
+        this.#options.onTook?.();
       } catch (error) {
         await this.#failed(error, count);
       }
@@ -123,7 +141,8 @@ export class RotatingFile {
 
   async #append(lines: string, bytes: number): Promise<void> {
     let handle = await this.#current();
-    if (this.#size > 0 && this.#size + bytes > this.#options.maxSize) {
+    const isOver = this.#size + bytes > this.#options.maxSize || this.#periodAt(this.#date()) !== this.#period;
+    if (this.#size > 0 && isOver) {
       await this.#rotate();
       handle = await this.#current();
     }
@@ -154,9 +173,15 @@ export class RotatingFile {
     const handle = await open(this.#options.path, OPEN_FLAGS, 0o640);
     this.#handle = handle;
     this.#checkedAt = now;
-    this.#size = (await handle.stat()).size;
-    await endTornLine(handle, this.#size);
+    const { size, mtimeMs } = await handle.stat();
+    this.#size = size;
+    this.#period = this.#periodAt(size > 0 ? mtimeMs : this.#date());
+    await endTornLine(handle, size);
     return handle;
+  }
+
+  #periodAt(time: number): number {
+    return Math.floor(time / this.#periodLength);
   }
 
   async #rotate(): Promise<void> {
@@ -172,8 +197,21 @@ export class RotatingFile {
       for (let index = maxFiles - 1; index >= 1; index -= 1)
         await renameIfThere(`${path}.${index}`, `${path}.${index + 1}`);
       await renameIfThere(path, `${path}.1`);
+      await this.#deleteOld();
     } finally {
       await rm(lock, { force: true });
+    }
+  }
+
+  async #deleteOld(): Promise<void> {
+    const { path, maxAge } = this.#options;
+    if (maxAge === undefined) return;
+    const folder = dirname(path);
+    const start = `${basename(path)}.`;
+    for (const name of await readdir(folder)) {
+      if (!name.startsWith(start) || !/^\d+$/.test(name.slice(start.length))) continue;
+      const old = await statOrNothing(join(folder, name));
+      if (old?.isFile() === true && this.#date() - old.mtimeMs > maxAge) await rm(join(folder, name), { force: true });
     }
   }
 
