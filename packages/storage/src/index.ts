@@ -37,6 +37,23 @@ export {
   type FinishedFile,
   type NewFile,
 } from './files.js';
+export {
+  type AskedOfTraining,
+  FINE_TUNING_STATUSES,
+  type FineTuningCheckpoint,
+  type FineTuningEnd,
+  type FineTuningEvent,
+  type FineTuningFault,
+  type FineTuningProgress,
+  type FineTuningRecord,
+  type FineTuningStatus,
+  type FineTuningTrouble,
+  type MirroredTraining,
+  type NewFineTuning,
+  type RegisteredModel,
+} from './fine-tuning-record.js';
+export { createFineTuningStore, type FineTuningStore } from './fine-tunings.js';
+export { followRegisteredModels, listRegisteredModels, type RegisteredModels } from './registered-models.js';
 export { migrate } from './migrations/migrate.js';
 export { type SchemaStanding, schemaStanding } from './migrations/schema-standing.js';
 export type { GetObject, ObjectBody, ObjectStore, PutObject, StoredObject } from './objects/object-store.js';

@@ -10,6 +10,7 @@ import { type Database, type DatabaseConnection, openDatabase } from './database
 import type { EmbeddedPostgres, EmbeddedPostgresEvent } from './embedded-postgres/embedded-postgres.js';
 import { startEmbeddedPostgres } from './embedded-postgres/start-embedded-postgres.js';
 import { createFileStore, type FileStore } from './files.js';
+import { createFineTuningStore, type FineTuningStore } from './fine-tunings.js';
 import { migrate } from './migrations/migrate.js';
 import { createUsageLedger, type UsageLedger } from './usage-ledger.js';
 
@@ -20,7 +21,13 @@ export type StorageEvent =
   | { readonly type: 'storage-connection-lost'; readonly error: unknown }
   /** Ledger rows or last-used times could not be written now; they are kept and tried again. */
   | { readonly type: 'storage-write-failed'; readonly error: unknown }
-  | { readonly type: 'usage-dropped'; readonly count: number; readonly reason: 'full' | 'refused' | 'closed' }
+  /** `requests`: how many of the rows were those of whole requests. */
+  | {
+      readonly type: 'usage-dropped';
+      readonly count: number;
+      readonly requests: number;
+      readonly reason: 'full' | 'refused' | 'closed';
+    }
   | { readonly type: 'audit-dropped'; readonly count: number; readonly reason: 'full' | 'refused' | 'closed' };
 
 export interface StorageOptions {
@@ -43,6 +50,7 @@ export interface Storage {
   /** Callers' files: their rows, not their bytes. */
   readonly files: FileStore;
   readonly batches: BatchStore;
+  readonly fineTunings: FineTuningStore;
   /** Connects when it is first asked. */
   readonly credentialTokens: CredentialTokens;
   /** How to reach the same database with pools of one's own (the queue). */
@@ -98,6 +106,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     budgets,
     files: createFileStore({ db }),
     batches: createBatchStore({ db }),
+    fineTunings: createFineTuningStore({ db }),
     credentialTokens,
     connection,
     close() {

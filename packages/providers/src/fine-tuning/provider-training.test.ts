@@ -55,6 +55,12 @@ describe('readTraining', () => {
       resultFiles: [],
     });
     expect(read({ error: { message: 'x'.repeat(9_999) } })?.error?.message).toHaveLength(2_000);
+    let deep: object = {};
+    for (let level = 0; level < 10_000; level += 1) deep = { deep };
+    expect(read({ method: deep, hyperparameters: { long: 'x'.repeat(20_000) } })).toMatchObject({
+      method: undefined,
+      hyperparameters: undefined,
+    });
     expect([readTraining(null), readTraining([]), readTraining('ftjob-1')]).toEqual([undefined, undefined, undefined]);
   });
 });

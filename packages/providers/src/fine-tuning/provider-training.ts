@@ -1,5 +1,5 @@
 import type { JsonObject } from '../caller-request.js';
-import { readCount, readList, readObject, readText } from '../read-json.js';
+import { nestsWithin, readCount, readList, readObject, readText } from '../read-json.js';
 
 /** How a fine-tuning job stands at a provider, in OpenAI's words. `unknown`: in words that are not OpenAI's. */
 export type ProviderTrainingStatus = (typeof STATUSES)[number] | 'unknown';
@@ -57,6 +57,8 @@ export interface ProviderFile {
 
 const LONGEST_TEXT = 2_000;
 const LONGEST_ID = 256;
+const DEEPEST = 16;
+const LARGEST_OBJECT = 16_384;
 const LEVELS = new Set(['info', 'warn', 'error']);
 
 /** @see https://platform.openai.com/docs/api-reference/fine-tuning/object. @returns undefined where it is none */
@@ -73,8 +75,8 @@ export function readTraining(value: unknown): ProviderTraining | undefined {
     trainedTokens: readCount(job['trained_tokens']),
     error: readFault(readObject(job['error'])),
     resultFiles: readList(job['result_files']).flatMap((file) => readId(file) ?? []),
-    hyperparameters: readObject(job['hyperparameters']),
-    method: readObject(job['method']),
+    hyperparameters: readSmall(job['hyperparameters']),
+    method: readSmall(job['method']),
     seed: readCount(job['seed']),
     createdAt: readSeconds(job['created_at']),
     estimatedFinish: readSeconds(job['estimated_finish']),
@@ -92,7 +94,7 @@ export function readTrainingEvent(value: unknown): ProviderTrainingEvent | undef
     level: LEVELS.has(String(level)) ? (level as ProviderTrainingEvent['level']) : 'info',
     type: event['type'] === 'metrics' ? 'metrics' : 'message',
     message: (readText(event['message']) ?? '').slice(0, LONGEST_TEXT),
-    data: readObject(event['data']),
+    data: readSmall(event['data']),
   };
 }
 
@@ -135,6 +137,13 @@ function readFault(error: JsonObject | undefined): TrainingFault | undefined {
 function readSeconds(value: unknown): number | undefined {
   const seconds = readCount(value);
   return seconds === undefined || seconds === 0 || seconds > 1e11 ? undefined : seconds * 1_000;
+}
+
+/** It is kept and shown as it is. */
+function readSmall(value: unknown): JsonObject | undefined {
+  const object = readObject(value);
+  if (object === undefined || !nestsWithin(object, DEEPEST)) return undefined;
+  return JSON.stringify(object).length <= LARGEST_OBJECT ? object : undefined;
 }
 
 /** It becomes a part of an address. */

@@ -5,6 +5,7 @@ import { keyPermissions } from './2026-11-22-key-permissions.js';
 import { budgets } from './2026-11-22-budgets.js';
 import { credentialTokens } from './2026-11-22-credential-tokens.js';
 import { filesAndBatches } from './2026-11-22-files-and-batches.js';
+import { fineTuning } from './2026-11-22-fine-tuning.js';
 import { usageLedger } from './2026-11-22-usage-ledger.js';
 import { usageSums } from './2026-11-22-usage-sums.js';
 
@@ -18,4 +19,5 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '2026-11-22-7-budgets': budgets,
   '2026-11-22-8-files-and-batches': filesAndBatches,
   '2026-11-22-9-usage-sums': usageSums,
+  '2026-11-22-a-fine-tuning': fineTuning,
 };
