@@ -87,9 +87,10 @@ describe('an operator', () => {
     expect(response.headers.get('content-type')).toMatch(/^text\/plain/);
     const metrics = await response.text();
     for (const series of [
-      'moltbot_request_duration_seconds_bucket{operation="chat",stream="false",le="+Inf"}',
+      'gen_ai_server_request_duration_seconds_bucket{gen_ai_operation_name="chat",gen_ai_provider_name="openai",gen_ai_response_model="one",stream="false",le="+Inf"}',
       'moltbot_attempts_total{provider="openai",model="one",outcome="ok"}',
-      'moltbot_tokens_total{provider="openai",model="one",direction="output"}',
+      'gen_ai_client_operation_duration_seconds_count{gen_ai_operation_name="chat",gen_ai_provider_name="openai",gen_ai_request_model="one"}',
+      'gen_ai_client_token_usage_sum{gen_ai_operation_name="chat",gen_ai_provider_name="openai",gen_ai_request_model="one",gen_ai_token_type="output"}',
       'moltbot_cost_micros_total{provider="openai",model="one"}',
       'moltbot_requests_in_flight',
       'moltbot_usage_rows_dropped_total',

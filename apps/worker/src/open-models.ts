@@ -11,11 +11,14 @@ import type { AttemptRecord } from '@moltbot/contracts';
 import { type LocalModelEvent, openLocalModels } from '@moltbot/local-models';
 import { createRequestIds } from '@moltbot/observability';
 import {
+  type ChainStanding,
   connectionKey,
   createFailoverEngine,
   createModelRouter,
   createProviderClient,
   type RouterObserver,
+  type RunningFailoverEngine,
+  standingOf,
   startDemoUpstream,
   type UpstreamClient,
 } from '@moltbot/providers';
@@ -38,6 +41,9 @@ export interface OpenModelsOptions {
 export interface OpenModels {
   readonly warmer: ModelWarmer;
   readonly requests: ModelRequests;
+  /** How the targets of all chains stand now, for whoever watches. */
+  readonly standing: () => readonly ChainStanding[];
+  readonly engine: Pick<RunningFailoverEngine, 'retriesLeft' | 'clocks'>;
   close(): Promise<void>;
 }
 
@@ -83,6 +89,8 @@ export async function openModels(options: OpenModelsOptions): Promise<OpenModels
   });
   const requestIds = createRequestIds();
   return {
+    standing: () => standingOf(router, engine),
+    engine,
     requests: {
       router,
       engine,

@@ -16,6 +16,7 @@ function scene() {
       if (state.away) throw new MoltbotError('queue_unavailable');
       return COUNTS;
     },
+    ages: async () => ({ default: 1_500 }),
     metrics,
     elapsed: () => state.now,
   });
@@ -49,6 +50,7 @@ describe('a worker’s readiness', () => {
     await Promise.all([readiness.ready(), readiness.ready(), readiness.refresh()]);
     expect(state.asked).toBe(1);
     expect(await metrics.render()).toContain('moltbot_queue_jobs{queue="default",state="waiting"} 3');
+    expect(await metrics.render()).toContain('moltbot_queue_oldest_waiting_seconds{queue="default"} 1.5');
     state.now += 1_000;
     await readiness.ready();
     expect(state.asked).toBe(2);

@@ -9,6 +9,8 @@ export interface ReadinessOptions {
   readonly active: () => number;
   /** Asks the queue's server. */
   readonly counts: () => Promise<Readonly<Record<string, JobCounts>>>;
+  /** For how many ms the next job of each queue has been due. */
+  readonly ages: () => Promise<Readonly<Record<string, number>>>;
   readonly metrics: Metrics;
   /** Milliseconds that only grow. */
   readonly elapsed: () => number;
@@ -25,7 +27,7 @@ export interface Readiness {
 const FRESH_MS = 1_000;
 
 /** What `/health` and `/ready` of a worker say: alive is who answers, ready is who takes jobs from a queue that answers. */
-export function createReadiness({ phase, active, counts, metrics, elapsed }: ReadinessOptions): Readiness {
+export function createReadiness({ phase, active, counts, ages, metrics, elapsed }: ReadinessOptions): Readiness {
   let last: { readonly at: number; readonly counts: ReturnType<typeof counts> } | undefined;
 
   async function freshCounts(): ReturnType<typeof counts> {
@@ -48,6 +50,7 @@ export function createReadiness({ phase, active, counts, metrics, elapsed }: Rea
     },
     refresh: async () => {
       if (phase() === 'starting') return;
+      for (const [queue, ageMs] of Object.entries(await ages())) metrics.queueOldest.set({ queue }, ageMs / 1_000);
       for (const [queue, states] of Object.entries(await freshCounts())) {
         for (const [state, count] of Object.entries(states)) metrics.queueJobs.set({ queue, state }, count);
       }

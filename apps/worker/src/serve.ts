@@ -85,6 +85,7 @@ export async function serve({ argv }: { readonly argv: readonly string[] }): Pro
       phase: () => phase,
       active: () => worker?.active ?? 0,
       counts: async () => worker?.counts() ?? {},
+      ages: async () => worker?.ages() ?? {},
       metrics,
       elapsed: () => performance.now(),
     });

@@ -1,13 +1,24 @@
-import { type CredentialsEvent, credentialsEventLine } from '@moltbot/credentials';
+import type { CredentialStatus } from '@moltbot/auth';
+import { type CredentialsEvent, credentialsEventLine, refreshResultOf } from '@moltbot/credentials';
 import { LOAD_STATE_LEVELS, type LocalModelEvent, localModelEventLine } from '@moltbot/local-models';
-import type { Logger, Metrics } from '@moltbot/observability';
+import {
+  BREAKER_LEVELS,
+  countAttempt,
+  type Logger,
+  type Metrics,
+  watchCredentials,
+  watchTargets,
+} from '@moltbot/observability';
 import type { JobEvent } from '@moltbot/queue';
 import type { RouterObserver } from '@moltbot/providers';
 import type { StorageEvent, UsageLedger } from '@moltbot/storage';
+import type { OpenModels } from './open-models.js';
 
 export interface TelemetryOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Unix time in ms. */
+  readonly clock?: (() => number) | undefined;
 }
 
 /** Where the packages' events become log lines and metrics: packages themselves stay silent. */
@@ -17,22 +28,27 @@ export interface Telemetry {
   /** `ledger` is there once the storage is open. */
   routerObserver(ledger: () => UsageLedger | undefined): RouterObserver;
   credentialsEvent(event: CredentialsEvent): void;
+  /** Shows with each scrape how models and credentials stand. @returns ends it */
+  follow(parts: {
+    readonly models: Pick<OpenModels, 'standing' | 'engine'>;
+    readonly credentials: () => Promise<readonly CredentialStatus[]>;
+  }): () => void;
   localModelEvent(event: LocalModelEvent): void;
   configChanged(keys: readonly string[], waiting: readonly string[]): void;
   configRefused(error: unknown): void;
 }
 
-const BREAKER_LEVELS = { closed: 0, 'half-open': 1, open: 2 } as const;
-
-export function createTelemetry({ logger, metrics }: TelemetryOptions): Telemetry {
+export function createTelemetry(options: TelemetryOptions): Telemetry {
+  const { logger, metrics } = options;
   return {
     jobEvent: (event) => {
-      reportJob(event, { logger, metrics });
+      reportJob(event, options);
     },
 
     storageEvent: (event) => {
       if (event.type === 'usage-dropped') {
         metrics.usageRowsDropped.inc(event.count);
+        metrics.unaccounted.inc({ why: 'ledger' }, event.requests);
         logger.error('usage rows dropped', { count: event.count, reason: event.reason });
       } else if ('error' in event) {
         logger.warn(event.type, { error: event.error });
@@ -45,19 +61,35 @@ export function createTelemetry({ logger, metrics }: TelemetryOptions): Telemetr
     credentialsEvent: (event) => {
       const { level, message, fields } = credentialsEventLine(event);
       logger[level](message, fields);
+      const refresh = refreshResultOf(event);
+      if (refresh !== undefined) metrics.credentialRefreshes.inc(refresh);
+    },
+
+    follow: ({ models: { standing, engine }, credentials }) => {
+      const stopTargets = watchTargets({
+        metrics,
+        chains: standing,
+        retriesLeft: () => engine.retriesLeft(),
+        clocks: () => engine.clocks(),
+      });
+      const stopCredentials = watchCredentials(metrics, credentials);
+      return () => {
+        stopTargets();
+        stopCredentials();
+      };
     },
 
     localModelEvent: (event) => {
       const { level, message, fields } = localModelEventLine(event);
       logger[level](message, fields);
       metrics.modelLoadState.set({ model: event.model }, LOAD_STATE_LEVELS[event.type]);
+      if (event.type === 'warm') metrics.modelLoad.observe({ model: event.model }, event.loadMs / 1_000);
     },
 
     routerObserver: (ledger) => ({
       attempt: (record) => {
         const { provider, model, outcome } = record;
-        metrics.attempts.inc({ provider, model, outcome });
-        metrics.attemptDuration.observe({ provider, model }, record.durationMs / 1_000);
+        countAttempt(metrics, record);
         ledger()?.recordAttempt(record);
         if (outcome !== 'ok' && outcome !== 'cancelled') {
           logger.warn('attempt failed', {
@@ -70,6 +102,13 @@ export function createTelemetry({ logger, metrics }: TelemetryOptions): Telemetr
             durationMs: Math.round(record.durationMs),
           });
         }
+      },
+      fallback: ({ from, to, reason }) => {
+        metrics.fallbacks.inc({ from, to, reason });
+      },
+      rescue: ({ requestId, rung, outcome }) => {
+        metrics.rescues.inc({ rung, outcome });
+        logger.warn('answer broke off', { requestId, rung, outcome });
       },
       breaker: ({ target, state }) => {
         metrics.breakerState.set({ target }, BREAKER_LEVELS[state]);
@@ -101,8 +140,9 @@ export function createTelemetry({ logger, metrics }: TelemetryOptions): Telemetr
   };
 }
 
-function reportJob(event: JobEvent, { logger, metrics }: TelemetryOptions): void {
+function reportJob(event: JobEvent, { logger, metrics, clock = Date.now }: TelemetryOptions): void {
   if (event.type === 'stalled') {
+    metrics.jobs.inc({ job: event.name, outcome: event.type });
     logger.warn('job taken over: its worker was not heard of', { jobId: event.id, queue: event.queue });
     return;
   }
@@ -110,6 +150,8 @@ function reportJob(event: JobEvent, { logger, metrics }: TelemetryOptions): void
   const job = attempt.name;
   metrics.jobs.inc({ job, outcome: event.type });
   metrics.jobDuration.observe({ job }, durationMs / 1_000);
+  // Later attempts wait because they are backed off.
+  if (attempt.attempt === 1) metrics.jobWait.observe({ job }, (clock() - durationMs - attempt.dueAt) / 1_000);
   const fields = {
     job,
     jobId: attempt.id,

@@ -46,6 +46,8 @@ export interface RunningWorker {
   requestWarmup(): Promise<string>;
   /** @throws MoltbotError `queue_unavailable` */
   counts(): Promise<Readonly<Record<string, JobCounts>>>;
+  /** For how many ms the next job of each queue has been due. @throws MoltbotError `queue_unavailable` */
+  ages(): Promise<Readonly<Record<string, number>>>;
   /** Takes no more jobs; running ones may end within the grace, then they are handed back. */
   drain(graceMs: number): Promise<void>;
   close(): Promise<void>;
@@ -105,6 +107,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       },
     });
     closers.push(async () => models.close());
+    const stopWatching = telemetry.follow({ models, credentials: async () => credentials.vault.status() });
+    closers.push(async () => stopWatching());
     const queues = openQueues({
       ...(storage === undefined ? { url: settings.queue.url } : { connection: storage.connection }),
       timeoutMs: ANSWER_WITHIN_MS,
@@ -183,6 +187,7 @@ function running(parts: {
     },
     requestWarmup: async () => (await queues.enqueue('warmup', {})).id,
     counts: async () => queues.counts(),
+    ages: async () => queues.ages(),
     drain: async (graceMs) => {
       stopping.abort();
       await worker.stop({ graceMs });

@@ -1,5 +1,6 @@
 export type { AuditRecord } from './audit-record.js';
 export { BATCH_ENDPOINTS, type BatchEndpoint, isBatchEndpoint } from './batch-endpoints.js';
+export { isCallersFault } from './callers-fault.js';
 export { DIALECTS, type Dialect } from './dialect.js';
 export {
   type AttemptSummary,

@@ -9,6 +9,8 @@ export interface AttemptRecord {
   readonly startedAt: number;
   readonly provider: string;
   readonly model: string;
+  /** `chat`, `embeddings`, `count-tokens`. */
+  readonly operation?: string | undefined;
   /** Name of the credential in auth.json (`openai`, `openai:team-b`), or `none`. Never the secret. */
   readonly credential: string;
   /** `ok`, a FailureKind, or the code of the error for which nothing was sent (`credential_expired`). */
@@ -18,6 +20,8 @@ export interface AttemptRecord {
   readonly connection?: string | undefined;
   readonly durationMs: number;
   readonly firstContentMs?: number | undefined;
+  /** Of streams: the longest wait for the provider between two contents. */
+  readonly longestGapMs?: number | undefined;
   readonly usage?: Usage | undefined;
   /** Millionths of the price currency; undefined where no price is configured. */
   readonly costMicros?: number | undefined;
@@ -39,6 +43,10 @@ export interface RequestRecord {
   readonly stream: boolean;
   /** `complete`, `rescued`, `failed`, `interrupted`, `cancelled`. */
   readonly outcome: string;
+  /** Of streams: when the first content went out, from the request on. */
+  readonly firstContentMs?: number | undefined;
+  /** Of streams that had begun: `complete`, `joined`, `replaced`, `cut`, `stalled`, `cancelled`. */
+  readonly streamEnd?: string | undefined;
   /** An ErrorCode, where it failed. */
   readonly errorCode?: string | undefined;
   /** `provider:model` that wrote the answer (the last one, where several did). */

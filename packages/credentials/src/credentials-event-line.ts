@@ -52,3 +52,17 @@ export function credentialsEventLine(event: CredentialsEvent): EventLine {
 function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+const REFRESH_RESULTS: { readonly [Type in CredentialsEvent['type']]?: 'ok' | 'failed' | 'revoked' } = {
+  'credential-refreshed': 'ok',
+  'credential-refresh-failed': 'failed',
+  'credential-revoked': 'revoked',
+};
+
+/** How a refresh that this process began ended, where the event is of one. */
+export function refreshResultOf(
+  event: CredentialsEvent,
+): { readonly credential: string; readonly result: string } | undefined {
+  const result = REFRESH_RESULTS[event.type];
+  return result !== undefined && 'id' in event ? { credential: event.id, result } : undefined;
+}

@@ -21,4 +21,4 @@ export type { Keyring } from './secret-key/keyring.js';
 export type { SecretKeySource } from './secret-key/key-marker.js';
 export { type OpenedSecretKey, openSecretKey, type OpenSecretKeyOptions } from './secret-key/open-secret-key.js';
 export { type HomeCredentialsOptions, openHomeCredentials } from './open-home-credentials.js';
-export { credentialsEventLine, type EventLine } from './credentials-event-line.js';
+export { credentialsEventLine, type EventLine, refreshResultOf } from './credentials-event-line.js';

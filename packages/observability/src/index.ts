@@ -1,7 +1,10 @@
+export { countAttempt, type CountedAttempt, type CountedUsage } from './count-attempt.js';
+export { countRequest, type CountedRequest } from './count-request.js';
 export type { LogFields, LogLevel } from './log-line.js';
 export { createLogger, type Logger, type LoggerOptions } from './logger.js';
 export type { Counter, FamilyLimits, Gauge, Histogram } from './metric-family.js';
-export { METRICS, type MetricRow } from './metric-table.js';
+export { acrossOf, type Across, type MetricRow } from './metric-row.js';
+export { METRICS } from './metric-table.js';
 export {
   type CounterFamily,
   createMetrics,
@@ -16,3 +19,5 @@ export { type RedactOptions, redact } from './redact.js';
 export { redactText } from './redact-text.js';
 export { createRequestIds, type RequestIds, type RequestIdsOptions } from './request-id.js';
 export { childTraceContext, formatTraceparent, parseTraceparent, type TraceContext } from './trace-context.js';
+export { BREAKER_LEVELS, watchTargets, type WatchedTarget, type WatchTargetsOptions } from './watch-targets.js';
+export { watchCredentials, type WatchedCredential } from './watch-credentials.js';

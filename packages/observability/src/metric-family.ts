@@ -1,4 +1,4 @@
-import type { MetricRow } from './metric-table.js';
+import type { MetricRow } from './metric-row.js';
 
 /** A counter of one combination of labels. Amounts below zero and what is no number are ignored: counting never throws. */
 export interface Counter {
@@ -121,6 +121,8 @@ export class MetricFamily<C extends Cell> {
   readonly type: MetricRow['type'];
   readonly aggregator = 'sum';
   readonly #labelNames: readonly string[];
+  /** What a label without a value is counted as. */
+  readonly #blanks: readonly string[];
   readonly #makeCell: () => C;
   readonly #limits: FamilyLimits;
   readonly #tree: Node<C> = new Map();
@@ -132,6 +134,7 @@ export class MetricFamily<C extends Cell> {
     this.help = row.help;
     this.type = row.type;
     this.#labelNames = row.labels;
+    this.#blanks = row.labels.map((name) => (row.optional?.includes(name) === true ? '' : 'none'));
     this.#makeCell = makeCell;
     this.#limits = limits;
     this.#seen = row.labels.map(() => new Set());
@@ -158,7 +161,7 @@ export class MetricFamily<C extends Cell> {
 
   /** Forgets one series (a target that is no longer configured). */
   remove(labels: Labels): void {
-    const cell = this.#find(this.#labelNames.map((name) => boundedValue(labels[name])));
+    const cell = this.#find(this.#labelNames.map((name, index) => this.#bounded(index, labels[name])));
     if (cell === undefined) return;
     this.#forget(cell);
     for (const [index, seen] of this.#seen.entries()) {
@@ -180,7 +183,7 @@ export class MetricFamily<C extends Cell> {
   }
 
   #boundedCell(labels: Labels): C {
-    let values = this.#labelNames.map((name, index) => this.#admit(index, boundedValue(labels[name])));
+    let values = this.#labelNames.map((name, index) => this.#admit(index, this.#bounded(index, labels[name])));
     const known = this.#find(values);
     if (known !== undefined) return known;
     if (this.#series.size >= this.#limits.maxSeries) {
@@ -189,6 +192,11 @@ export class MetricFamily<C extends Cell> {
       if (rest !== undefined) return rest;
     }
     return this.#insert(values);
+  }
+
+  #bounded(index: number, value: string | undefined): string {
+    if (value === undefined || value === '') return this.#blanks[index] ?? '';
+    return value.slice(0, MAX_LABEL).toWellFormed();
   }
 
   #admit(index: number, value: string): string {
@@ -220,7 +228,10 @@ export class MetricFamily<C extends Cell> {
     }
     const cell = this.#makeCell();
     node.set(values.at(-1) ?? '', cell);
-    const labels = Object.fromEntries(this.#labelNames.map((name, index) => [name, values[index] ?? '']));
+    // To Prometheus a label without a value is none.
+    const labels = Object.fromEntries(
+      this.#labelNames.flatMap((name, index) => ((values[index] ?? '') === '' ? [] : [[name, values[index] ?? '']])),
+    );
     this.#series.set(cell, { values, labels });
     return cell;
   }
@@ -236,9 +247,4 @@ export class MetricFamily<C extends Cell> {
     }
     node.delete(values.at(-1) ?? '');
   }
-}
-
-function boundedValue(value: string | undefined): string {
-  if (value === undefined || value === '') return 'none';
-  return value.slice(0, MAX_LABEL).toWellFormed();
 }

@@ -1,32 +1,18 @@
-/** A metric's name and meaning; `labels` in the order in which they are looked up. */
-export interface MetricRow {
-  readonly name: string;
-  readonly type: 'counter' | 'gauge' | 'histogram';
-  readonly help: string;
-  readonly labels: readonly string[];
-  /** Upper bounds in the metric's unit; of histograms only. */
-  readonly buckets?: readonly number[];
-}
+import { GEN_AI_METRICS } from './gen-ai-metrics.js';
+import type { MetricRow } from './metric-row.js';
 
-const ANSWER_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600] as const;
-const CONTENT_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60] as const;
+const GAP_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60] as const;
 const RESERVATION_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5] as const;
 const WORK_SECONDS = [0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600] as const;
 
 /** Every metric of the product, besides those of the process (`process_*`, `nodejs_*`). `docs/metrics.md` is generated from it. */
 export const METRICS = {
+  ...GEN_AI_METRICS,
   requests: {
     name: 'moltbot_requests_total',
     type: 'counter',
-    help: 'Accepted requests, by how they ended.',
+    help: 'Requests by how they ended: complete, rescued, refused (the caller’s fault), failed, interrupted, cancelled (the caller left).',
     labels: ['operation', 'dialect', 'outcome'],
-  },
-  requestDuration: {
-    name: 'moltbot_request_duration_seconds',
-    type: 'histogram',
-    help: 'From the whole request to the end of its answer.',
-    labels: ['operation', 'stream'],
-    buckets: ANSWER_SECONDS,
   },
   requestsInFlight: {
     name: 'moltbot_requests_in_flight',
@@ -34,25 +20,11 @@ export const METRICS = {
     help: 'Requests that are being answered now.',
     labels: [],
   },
-  firstContent: {
-    name: 'moltbot_first_content_seconds',
-    type: 'histogram',
-    help: 'From the request to the first content of a streamed answer.',
-    labels: ['provider', 'model'],
-    buckets: CONTENT_SECONDS,
-  },
-  contentGap: {
-    name: 'moltbot_content_gap_seconds',
-    type: 'histogram',
-    help: 'Longest wait between two contents, once per stream.',
-    labels: [],
-    buckets: CONTENT_SECONDS,
-  },
-  tokens: {
-    name: 'moltbot_tokens_total',
+  unaccounted: {
+    name: 'moltbot_messages_unaccounted_total',
     type: 'counter',
-    help: 'Tokens by direction: input, output, cached (part of input), reasoning (part of output).',
-    labels: ['provider', 'model', 'direction'],
+    help: 'Accepted requests that the ledger has no row of: dropped (ledger), or left without an end by a fault of ours (open).',
+    labels: ['why'],
   },
   costMicros: {
     name: 'moltbot_cost_micros_total',
@@ -66,13 +38,6 @@ export const METRICS = {
     help: 'Calls to model services, by outcome: ok or the kind of failure.',
     labels: ['provider', 'model', 'outcome'],
   },
-  attemptDuration: {
-    name: 'moltbot_attempt_duration_seconds',
-    type: 'histogram',
-    help: 'From a call to a model service to its end.',
-    labels: ['provider', 'model'],
-    buckets: ANSWER_SECONDS,
-  },
   fallbacks: {
     name: 'moltbot_fallbacks_total',
     type: 'counter',
@@ -85,11 +50,26 @@ export const METRICS = {
     help: 'Broken answers that another model went on with, by rung of the ladder (prefill, continue, anew) and outcome.',
     labels: ['rung', 'outcome'],
   },
+  chainTargets: {
+    name: 'moltbot_chain_targets',
+    type: 'gauge',
+    help: 'Targets of a chain.',
+    labels: ['chain'],
+    across: 'max',
+  },
+  chainTargetsCallable: {
+    name: 'moltbot_chain_targets_callable',
+    type: 'gauge',
+    help: 'Targets of a chain that would be called now: breaker closed, a credential that is not out.',
+    labels: ['chain'],
+    across: 'max',
+  },
   breakerState: {
     name: 'moltbot_breaker_state',
     type: 'gauge',
     help: 'Breaker of a target: 0 closed, 1 half-open, 2 open.',
     labels: ['target'],
+    across: 'max',
   },
   breakerTransitions: {
     name: 'moltbot_breaker_transitions_total',
@@ -114,18 +94,21 @@ export const METRICS = {
     type: 'gauge',
     help: 'Credential of a provider: 1 in use, 0 out (rejected, or without quota).',
     labels: ['credential'],
+    across: 'min',
   },
   credentialExpires: {
     name: 'moltbot_credential_expires_timestamp_seconds',
     type: 'gauge',
     help: 'When the token of a signed-in account ends (Unix time); it is refreshed before that.',
     labels: ['credential'],
+    across: 'max',
   },
   credentialUsable: {
     name: 'moltbot_credential_usable',
     type: 'gauge',
     help: 'Whether a credential can be used as far as its store knows: 0 where it is expired, revoked, signed out or unresolved.',
     labels: ['credential'],
+    across: 'min',
   },
   credentialRefreshes: {
     name: 'moltbot_credential_refreshes_total',
@@ -136,8 +119,15 @@ export const METRICS = {
   streamOutcomes: {
     name: 'moltbot_stream_outcomes_total',
     type: 'counter',
-    help: 'Ends of streamed answers: complete, rescued, interrupted, failed, cancelled.',
+    help: 'Ends of streamed requests: complete; joined or replaced by another model after a break; cut or stalled where none could go on; cancelled; refused or failed before the first content.',
     labels: ['outcome'],
+  },
+  contentGap: {
+    name: 'moltbot_content_gap_seconds',
+    type: 'histogram',
+    help: 'Longest wait for a model service between two contents, once per stream.',
+    labels: ['provider', 'model'],
+    buckets: GAP_SECONDS,
   },
   accessDenied: {
     name: 'moltbot_access_denied_total',
@@ -181,6 +171,7 @@ export const METRICS = {
     type: 'gauge',
     help: 'Limits of callers: 1 counted over all processes, 0 by each for itself.',
     labels: [],
+    across: 'min',
   },
   usageRowsDropped: {
     name: 'moltbot_usage_rows_dropped_total',
@@ -215,7 +206,7 @@ export const METRICS = {
   jobs: {
     name: 'moltbot_jobs_total',
     type: 'counter',
-    help: 'Attempts at jobs, by outcome: completed, failed (will be tried again), dead (will not).',
+    help: 'Attempts at jobs, by outcome: completed, failed (will be tried again), dead (will not), cancelled, handed-back, stalled (its worker is gone; it is done again).',
     labels: ['job', 'outcome'],
   },
   jobDuration: {
@@ -225,17 +216,33 @@ export const METRICS = {
     labels: ['job'],
     buckets: WORK_SECONDS,
   },
+  jobWait: {
+    name: 'moltbot_job_wait_seconds',
+    type: 'histogram',
+    help: 'How long a job that was due waited for its first attempt.',
+    labels: ['job'],
+    buckets: WORK_SECONDS,
+  },
   queueJobs: {
     name: 'moltbot_queue_jobs',
     type: 'gauge',
     help: 'Jobs in a queue by state: waiting, active, delayed, completed, failed.',
     labels: ['queue', 'state'],
+    across: 'max',
+  },
+  queueOldest: {
+    name: 'moltbot_queue_oldest_waiting_seconds',
+    type: 'gauge',
+    help: 'How long the next job of a queue has been due; 0 where none waits.',
+    labels: ['queue'],
+    across: 'max',
   },
   modelLoadState: {
     name: 'moltbot_model_load_state',
     type: 'gauge',
     help: 'Last warm-up of a model, or how far a local one is: 0 failed, 1 loading, 2 warm, 3 unloaded.',
     labels: ['model'],
+    across: 'each',
   },
   modelLoad: {
     name: 'moltbot_model_load_seconds',
@@ -244,17 +251,47 @@ export const METRICS = {
     labels: ['model'],
     buckets: WORK_SECONDS,
   },
+  clockOffset: {
+    name: 'moltbot_clock_offset_seconds',
+    type: 'gauge',
+    help: 'A provider’s clock minus ours, by the `Date` of its answers.',
+    labels: ['provider'],
+    across: 'each',
+  },
+  clockOffsetUncertainty: {
+    name: 'moltbot_clock_offset_uncertainty_seconds',
+    type: 'gauge',
+    help: 'The offset is known to within this, both ways (`Date` has whole seconds: more answers, less doubt).',
+    labels: ['provider'],
+    across: 'each',
+  },
+  memoryLimit: {
+    name: 'moltbot_memory_limit_bytes',
+    type: 'gauge',
+    help: 'Memory this process may use with all that shares its container (cgroup v2); of the machine where no limit is set.',
+    labels: [],
+    across: 'each',
+  },
+  memoryUsed: {
+    name: 'moltbot_memory_used_bytes',
+    type: 'gauge',
+    help: 'Memory used of that limit, without file pages that the kernel can give back.',
+    labels: [],
+    across: 'each',
+  },
   eventLoopLag: {
     name: 'moltbot_event_loop_lag_seconds',
     type: 'gauge',
     help: 'How late the event loop ran since the last scrape, by quantile (0.5, 0.99, 1); measured from the first scrape on.',
     labels: ['quantile'],
+    across: 'max',
   },
   buildInfo: {
     name: 'moltbot_build_info',
     type: 'gauge',
     help: 'Always 1; what runs, in its labels.',
     labels: ['version', 'node', 'role'],
+    across: 'each',
   },
 } as const satisfies Record<string, MetricRow>;
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { METRICS, type MetricRow } from './metric-table.js';
+import type { MetricRow } from './metric-row.js';
+import { METRICS } from './metric-table.js';
 import { createMetrics, type Metrics } from './metrics.js';
 import { metricsReferenceMarkdown } from './metrics-reference.js';
 
@@ -32,7 +33,7 @@ describe('metrics', () => {
     const rows = Object.values<MetricRow>(METRICS);
     expect(new Set(rows.map((row) => row.name)).size).toBe(rows.length);
     for (const row of rows) {
-      expect(row.name).toMatch(/^moltbot_[a-z_]+$/);
+      expect(row.name).toMatch(/^(moltbot|gen_ai)_[a-z_]+$/);
       expect(row.name.endsWith('_total')).toBe(row.type === 'counter');
       expect(row.buckets !== undefined).toBe(row.type === 'histogram');
       expect(row.buckets ?? []).toEqual([...(row.buckets ?? [])].sort((a, b) => a - b));
@@ -83,10 +84,12 @@ describe('metrics', () => {
     metrics.logLinesDropped.inc(-1);
     metrics.logLinesDropped.inc(Number.POSITIVE_INFINITY);
     metrics.requestsInFlight.set(Number.NaN);
-    metrics.contentGap.observe(Number.NaN);
+    metrics.budgetReservation.observe(Number.NaN);
     expect(await lines('moltbot_log_lines_dropped_total')).toEqual(['moltbot_log_lines_dropped_total 0']);
     expect(await lines('moltbot_requests_in_flight')).toEqual(['moltbot_requests_in_flight 0']);
-    expect(await lines('moltbot_content_gap_seconds_count')).toEqual(['moltbot_content_gap_seconds_count 0']);
+    expect(await lines('moltbot_budget_reservation_seconds_count')).toEqual([
+      'moltbot_budget_reservation_seconds_count 0',
+    ]);
   });
 
   it('fold the values of a label beyond the limit into `other`', async () => {

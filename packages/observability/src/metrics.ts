@@ -12,7 +12,9 @@ import {
   type Labels,
   MetricFamily,
 } from './metric-family.js';
-import { METRICS, type MetricRow, type MetricTable } from './metric-table.js';
+import { readContainerMemory } from './container-memory.js';
+import type { MetricRow } from './metric-row.js';
+import { METRICS, type MetricTable } from './metric-table.js';
 
 type LabelsOf<Row extends MetricRow> = Readonly<Record<Row['labels'][number], string>>;
 
@@ -96,6 +98,9 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const render = async (): Promise<string> => {
     if (lag === undefined) startMeasuring();
     else reportLag(lag, metrics as unknown as Metrics);
+    const { limitBytes, usedBytes } = await readContainerMemory();
+    all.memoryLimit.set(limitBytes);
+    all.memoryUsed.set(usedBytes);
     await Promise.all([...refreshers].map(async (refresh) => bounded(refresh)));
     return registry.metrics();
   };

@@ -6,6 +6,7 @@ export { type DemoDirectiveName, demoDirectives } from './demo/directives.js';
 export { demoDirectivesMarkdown } from './demo/directives-markdown.js';
 export { anthropicMessagesDoor } from './dialects/anthropic-messages/door.js';
 export { openAiChatDoor } from './dialects/openai-chat/door.js';
+export { openAiResponsesDoor } from './dialects/openai-responses/door.js';
 export type { AnswerContext, DialectDoor, DoorError, StreamWriter } from './dialect-door.js';
 export { hasFineTuning } from './catalogue.js';
 export {
@@ -62,6 +63,7 @@ export { forbiddenName, isPermittedWhole, mayName, planOf } from './router/permi
 export { modelsOf, wholeMicros, worstCaseOf } from './router/worst-case.js';
 export type { ListedModel, ModelRouter, Selection } from './router/model-router.js';
 export type { RouterObserver } from './router/observer.js';
+export { type ChainStanding, standingOf } from './router/standing-of.js';
 export type { Served, ServedAnswer, ServedFrame, ServedStream, StreamResult } from './router/served.js';
 export { type Behaviour, SCRIPTED_TEXT } from './scripted/behaviour.js';
 export { openScriptedUpstream } from './scripted/open-scripted-upstream.js';

@@ -3,9 +3,10 @@ import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq
 import { AttemptContext } from './attempt-context.js';
 import { type AttemptFailure, backoff, failedForNow } from './backoff.js';
 import { CancelWatch } from './cancel-watch.js';
-import type { JobInput } from './enqueue-job.js';
+import type { JobCaller, JobInput } from './enqueue-job.js';
 import { type JobEventRow, MAX_EVENT_ROWS, writeJobEventRow } from './job-events.js';
 import { JobLater } from './job-later.js';
+import { parseJobId } from './job-id.js';
 import { toFailedReason } from './job-snapshot.js';
 import { LateAbort } from './late-abort.js';
 import { ProgressReporter } from './progress-reporter.js';
@@ -21,11 +22,15 @@ export interface JobAttempt {
   readonly traceparent?: string | undefined;
   /** Who asked for it. */
   readonly owner?: string | undefined;
+  /** What they were allowed then. */
+  readonly caller?: JobCaller | undefined;
   /** 1, 2, 3 … */
   readonly attempt: number;
   readonly attempts: number;
   /** Unix time in ms. */
   readonly enqueuedAt: number;
+  /** When it was to begin at the earliest; Unix time in ms. */
+  readonly dueAt: number;
 }
 
 export interface JobContext {
@@ -67,7 +72,7 @@ export type JobEvent =
   /** It waits for something outside (JobLater). It does not count as an attempt. */
   | { readonly type: 'put-off'; readonly attempt: JobAttempt; readonly durationMs: number }
   /** The worker that had it is gone or too busy; it is done again. */
-  | { readonly type: 'stalled'; readonly id: string; readonly queue: string };
+  | { readonly type: 'stalled'; readonly id: string; readonly name: JobName | 'other'; readonly queue: string };
 
 export interface JobWorkerOptions {
   /** Jobs at the same time, per queue. */
@@ -237,7 +242,7 @@ export async function startJobWorker(options: StartOptions): Promise<JobWorker> 
     });
     worker.on('error', onError);
     worker.on('stalled', (id) => {
-      onEvent({ type: 'stalled', id, queue: name });
+      onEvent({ type: 'stalled', id, name: parseJobId(id)?.name ?? 'other', queue: name });
     });
     worker.on('lockRenewalFailed', (ids) => {
       for (const id of ids) {
@@ -321,8 +326,10 @@ function toAttempt(job: Job<JobEnvelope, unknown>): JobAttempt {
     payload: job.data.payload,
     traceparent: typeof job.data.traceparent === 'string' ? job.data.traceparent : undefined,
     owner: typeof job.data.owner === 'string' ? job.data.owner : undefined,
+    caller: job.data.caller,
     attempt: job.attemptsMade + 1,
     attempts: job.opts.attempts ?? 1,
     enqueuedAt: job.timestamp,
+    dueAt: job.timestamp + (job.opts.delay ?? 0),
   };
 }

@@ -14,6 +14,7 @@ import {
   startJobWorker,
 } from './job-worker.js';
 import { JobLister, type JobListOptions, type JobPage } from './list-jobs.js';
+import { oldestWait } from './oldest-wait.js';
 import { createPostgresBackend } from './postgres-backend.js';
 import type { BullQueue, QueueBackend } from './queue-backend.js';
 import { type QueueConnection, toQueueTarget } from './queue-connection.js';
@@ -77,6 +78,8 @@ export interface Queues {
   schedule(): Promise<void>;
   /** Jobs by queue and state. @throws MoltbotError `queue_unavailable` */
   counts(): Promise<Readonly<Record<string, JobCounts>>>;
+  /** For how many ms the next job of each queue has been due; 0 where none waits. @throws MoltbotError `queue_unavailable` */
+  ages(): Promise<Readonly<Record<string, number>>>;
   /** Starts taking jobs of all queues. @throws MoltbotError `queue_unavailable` */
   createWorker(processor: JobProcessor, options: JobWorkerOptions): Promise<JobWorker>;
   /** BullMQ's own queues, for tools that show them. @throws MoltbotError `queue_unavailable` */
@@ -85,7 +88,7 @@ export interface Queues {
   close(): Promise<void>;
 }
 
-const COUNTED = ['waiting', 'active', 'delayed', 'completed', 'failed'] as const;
+const COUNTED = ['waiting', 'prioritized', 'active', 'delayed', 'completed', 'failed'] as const;
 const ENDED = new Set(['completed', 'failed']);
 /** Reading a list takes some time where there are many jobs. */
 const LIST_WITHIN_MS = 15_000;
@@ -260,6 +263,11 @@ export function openQueues(options: OpenQueuesOptions): Queues {
       );
       return Object.fromEntries(names.map((name, index) => [name, toCounts(counts[index] ?? {})]));
     },
+    ages: async () => {
+      const names = jobQueues();
+      const ages = await Promise.all(names.map(async (name) => onQueue(name, async (queue) => oldestWait(queue))));
+      return Object.fromEntries(names.map((name, index) => [name, ages[index] ?? 0]));
+    },
     createWorker: async (processor, workerOptions) => {
       // A worker waits for its server without end: whether there is one is found out by a producer.
       await ready();
@@ -309,7 +317,8 @@ function closed(): MoltbotError {
 
 function toCounts(counts: Readonly<Record<string, number>>): JobCounts {
   return {
-    waiting: counts['waiting'] ?? 0,
+    // Those with a priority stand in a list of their own.
+    waiting: (counts['waiting'] ?? 0) + (counts['prioritized'] ?? 0),
     active: counts['active'] ?? 0,
     delayed: counts['delayed'] ?? 0,
     completed: counts['completed'] ?? 0,

@@ -30,7 +30,7 @@ const request = (requestId: string): RequestRecord => ({
 function setUp(options: Partial<UsageLedgerOptions> = {}) {
   const state = { down: false, gate: undefined as Promise<void> | undefined };
   const batches: { table: string; ids: string[]; at: number }[] = [];
-  const drops: { count: number; reason: string }[] = [];
+  const drops: { count: number; requests: number; reason: string }[] = [];
   const errors: unknown[] = [];
   const db = {
     async run(statement: Statement, [json]: readonly unknown[]) {
@@ -109,7 +109,7 @@ describe('the usage ledger', () => {
     expect(ledger.stats()).toMatchObject({ buffered: 10, dropped: 15 });
     expect(drops).toEqual([]);
     await jest.advanceTimersByTimeAsync(250);
-    expect(drops).toEqual([{ count: 15, reason: 'full' }]);
+    expect(drops).toEqual([{ count: 15, requests: 0, reason: 'full' }]);
     state.down = false;
     await jest.advanceTimersByTimeAsync(5_000);
     expect(ledger.stats()).toMatchObject({ buffered: 0, written: 10, dropped: 15 });
@@ -142,7 +142,7 @@ describe('the usage ledger', () => {
     ledger.recordAttempt(attempt('late'));
     await jest.advanceTimersByTimeAsync(1_000);
     expect(ledger.stats()).toMatchObject({ buffered: 0, written: 1, dropped: 1 });
-    expect(drops).toEqual([{ count: 1, reason: 'closed' }]);
+    expect(drops).toEqual([{ count: 1, requests: 0, reason: 'closed' }]);
     expect(jest.getTimerCount()).toBe(0);
   });
 
@@ -170,7 +170,7 @@ describe('the usage ledger', () => {
     await jest.advanceTimersByTimeAsync(1_000);
     await closing;
     expect(ledger.stats()).toMatchObject({ buffered: 0, written: 0, dropped: 2 });
-    expect(drops).toEqual([{ count: 2, reason: 'closed' }]);
+    expect(drops).toEqual([{ count: 2, requests: 1, reason: 'closed' }]);
     expect(jest.getTimerCount()).toBe(0);
   });
 

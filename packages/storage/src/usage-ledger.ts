@@ -5,6 +5,13 @@ import { storableText } from './storable-text.js';
 import { isValueError } from './storage-error.js';
 import { pause, within } from './within.js';
 
+export interface UsageDrop {
+  readonly count: number;
+  /** Of them rows of whole requests: nothing else says how those ended. */
+  readonly requests: number;
+  readonly reason: 'full' | 'refused' | 'closed';
+}
+
 export interface UsageLedgerOptions {
   readonly db: Database;
   readonly flushIntervalMs?: number;
@@ -15,7 +22,7 @@ export interface UsageLedgerOptions {
   /** Longest wait between two tries while the database is away. */
   readonly maxBackoffMs?: number;
   /** Told at most once per flush interval. `refused`: the database can't hold the row's values. */
-  readonly onDropped?: (drop: { readonly count: number; readonly reason: 'full' | 'refused' | 'closed' }) => void;
+  readonly onDropped?: (drop: UsageDrop) => void;
   /** A flush that failed; its rows are kept and tried again. */
   readonly onError?: (error: unknown) => void;
 }
@@ -53,7 +60,7 @@ export function createUsageLedger(options: UsageLedgerOptions): UsageLedger {
   const onError = options.onError ?? (() => {});
 
   const rows: { attempts: AttemptRecord[]; requests: RequestRecord[] } = { attempts: [], requests: [] };
-  const drops: Record<DropReason, number> = { full: 0, refused: 0, closed: 0 };
+  const drops = { full: noDrops(), refused: noDrops(), closed: noDrops() };
   let buffered = 0;
   let written = 0;
   let dropped = 0;
@@ -67,7 +74,7 @@ export function createUsageLedger(options: UsageLedgerOptions): UsageLedger {
 
   function record<K extends Kind>(kind: K, row: (typeof rows)[K][number]): void {
     if (closed || buffered >= maxBuffered) {
-      drop(1, closed ? 'closed' : 'full');
+      drop(kind, 1, closed ? 'closed' : 'full');
     } else {
       (rows[kind] as (typeof row)[]).push(row);
       buffered += 1;
@@ -75,16 +82,17 @@ export function createUsageLedger(options: UsageLedgerOptions): UsageLedger {
     if (timer === undefined && flushing === undefined) arm();
   }
 
-  function drop(count: number, reason: DropReason): void {
+  function drop(kind: Kind, count: number, reason: DropReason): void {
     dropped += count;
-    drops[reason] += count;
+    drops[reason].count += count;
+    if (kind === 'requests') drops[reason].requests += count;
   }
 
   function tellDrops(): void {
     for (const reason of ['full', 'refused', 'closed'] as const) {
-      const count = drops[reason];
-      drops[reason] = 0;
-      if (count > 0) onDropped({ count, reason });
+      const { count, requests } = drops[reason];
+      drops[reason] = noDrops();
+      if (count > 0) onDropped({ count, requests, reason });
     }
   }
 
@@ -131,7 +139,7 @@ export function createUsageLedger(options: UsageLedgerOptions): UsageLedger {
       rows[kind].splice(0, batch.length);
       buffered -= batch.length;
       written += saved;
-      if (refused > 0) drop(refused, 'refused');
+      if (refused > 0) drop(kind, refused, 'refused');
       left -= batch.length;
     }
   }
@@ -179,7 +187,7 @@ export function createUsageLedger(options: UsageLedgerOptions): UsageLedger {
       if (failuresInARow > 0) await pause(Math.min(200, Math.max(0, deadline - performance.now())));
     }
     abandoned = true;
-    if (buffered > 0) drop(buffered, 'closed');
+    for (const kind of ['attempts', 'requests'] as const) drop(kind, rows[kind].length, 'closed');
     buffered = 0;
     rows.attempts = [];
     rows.requests = [];
@@ -193,6 +201,10 @@ export function createUsageLedger(options: UsageLedgerOptions): UsageLedger {
     stats: () => ({ buffered, written, dropped, failedFlushes }),
     close,
   };
+}
+
+function noDrops(): { count: number; requests: number } {
+  return { count: 0, requests: 0 };
 }
 
 /** NUL and half surrogate pairs, which a caller may put into a model's name, are no text for PostgreSQL. */

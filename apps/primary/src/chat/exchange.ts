@@ -36,6 +36,7 @@ export class Exchange {
   /** How its caller stands, as names and values in turn: in every answer, also in a refusal. */
   limitHeaders = NO_HEADERS;
   #ended = false;
+  #goneAt: number | undefined;
 
   constructor(options: {
     readonly requestId: string;
@@ -52,6 +53,7 @@ export class Exchange {
     response[EXCHANGE] = this;
     // 'close' without a finished answer: the caller left, and whatever runs upstream for it is cancelled.
     response.once('close', () => {
+      this.#goneAt = performance.now();
       if (!response.writableFinished) this.#abort.abort();
     });
   }
@@ -82,6 +84,16 @@ export class Exchange {
     return error.code === 'client_closed' ? (this.#interruption ?? error) : error;
   }
 
+  /** Since the request came. */
+  get sinceStartMs(): number {
+    return performance.now() - this.#started;
+  }
+
+  /** For how long its connection has been gone without it having ended. */
+  get goneForMs(): number {
+    return this.#ended || this.#goneAt === undefined ? 0 : performance.now() - this.#goneAt;
+  }
+
   get ended(): boolean {
     return this.#ended;
   }
@@ -94,6 +106,8 @@ export class Exchange {
   end(outcome: {
     readonly outcome: 'complete' | 'rescued' | 'failed' | 'interrupted' | 'cancelled';
     readonly errorCode?: string | undefined;
+    readonly firstContentMs?: number;
+    readonly streamEnd?: string;
     readonly servedBy?: string | undefined;
     readonly attempts?: number;
     readonly usage?: Usage | undefined;
@@ -112,6 +126,8 @@ export class Exchange {
       stream: this.stream,
       outcome: outcome.outcome,
       errorCode: outcome.errorCode,
+      firstContentMs: outcome.firstContentMs,
+      streamEnd: outcome.streamEnd,
       servedBy: outcome.servedBy,
       attempts: outcome.attempts ?? 0,
       usage: outcome.usage,

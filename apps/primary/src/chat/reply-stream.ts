@@ -25,6 +25,7 @@ export async function replyStream(options: {
 }): Promise<void> {
   const { exchange, reply, served, keepAlive, writeTimeoutMs } = options;
   const { door } = exchange;
+  const firstContentMs = exchange.sinceStartMs;
   const response = reply.raw;
   const headers = servedHeaders({
     exchange,
@@ -72,6 +73,8 @@ export async function replyStream(options: {
 
   const result = served.result();
   const account = {
+    firstContentMs,
+    streamEnd: result.end,
     servedBy: result.spans.at(-1)?.target ?? served.model.ref,
     attempts: result.attempts.length,
     usage: result.usage,
@@ -79,7 +82,7 @@ export async function replyStream(options: {
   };
   if (callerLeft || failure?.code === 'client_closed') {
     response.destroy();
-    exchange.end({ outcome: 'cancelled', errorCode: 'client_closed', ...account });
+    exchange.end({ ...account, outcome: 'cancelled', errorCode: 'client_closed', streamEnd: 'cancelled' });
     return;
   }
   try {
@@ -95,6 +98,7 @@ export async function replyStream(options: {
   if (failure === undefined) {
     exchange.end({ outcome: result.outcome === 'rescued' ? 'rescued' : 'complete', ...account });
   } else {
-    exchange.end({ outcome: 'interrupted', errorCode: failure.code, ...account });
+    const streamEnd = result.end === 'stalled' ? 'stalled' : 'cut';
+    exchange.end({ ...account, outcome: 'interrupted', errorCode: failure.code, streamEnd });
   }
 }

@@ -167,10 +167,12 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
     storage,
     onError: (error) => telemetry.logger.warn('queue', { error: error.message }),
   });
+  const stopWatching = telemetry.followTargets({ router, engine });
   const { access, audit } = accessControl;
   const requestIds = createRequestIds();
   const keepAlive = new KeepAlive();
   const running = new SlotList<Exchange>();
+  const lost = setInterval(() => endLost(running.all(), telemetry), LOOK_FOR_LOST_MS).unref();
   let draining = false;
 
   const core: Core = {
@@ -236,6 +238,8 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
       keepAlive.close();
       engine.close();
       stopFollowing();
+      stopWatching();
+      clearInterval(lost);
       await credentials.close();
       await clients.close();
       await demo.close();
@@ -258,6 +262,19 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
   }
   lists.refresh(router.list());
   return core;
+}
+
+const LOOK_FOR_LOST_MS = 10_000;
+/** By then even the upstream of a caller that left has been cancelled. */
+const LOST_AFTER_MS = 30_000;
+
+/** Requests whose connection is gone and that nobody ended get the end that they were owed, and are told of as our fault. */
+function endLost(exchanges: readonly Exchange[], telemetry: Telemetry): void {
+  for (const exchange of exchanges) {
+    if (exchange.goneForMs < LOST_AFTER_MS) continue;
+    telemetry.requestLost(exchange.requestId);
+    exchange.end({ outcome: 'failed', errorCode: 'internal_error' });
+  }
 }
 
 function stateCheck({ kind, trouble }: SharedState): ReadinessCheck {

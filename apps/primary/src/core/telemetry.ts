@@ -5,11 +5,19 @@ import type {
   JwtVerifierEvent,
   LimiterEvent,
 } from '@moltbot/auth';
-import type { MoltbotError, RequestRecord } from '@moltbot/contracts';
-import { type CredentialsEvent, credentialsEventLine } from '@moltbot/credentials';
+import { isCallersFault, type MoltbotError, type RequestRecord } from '@moltbot/contracts';
+import { type CredentialsEvent, credentialsEventLine, refreshResultOf } from '@moltbot/credentials';
 import { LOAD_STATE_LEVELS, type LocalModelEvent, localModelEventLine } from '@moltbot/local-models';
-import type { Logger, Metrics } from '@moltbot/observability';
-import type { RouterObserver } from '@moltbot/providers';
+import {
+  BREAKER_LEVELS,
+  countAttempt,
+  countRequest,
+  type Logger,
+  type Metrics,
+  watchCredentials,
+  watchTargets,
+} from '@moltbot/observability';
+import { type ModelRouter, type RouterObserver, type RunningFailoverEngine, standingOf } from '@moltbot/providers';
 import type { QuotasEvent, RedisConnectionEvent } from '@moltbot/state';
 import type { StorageEvent, UsageLedger } from '@moltbot/storage';
 
@@ -37,21 +45,16 @@ export function isDenial({
   return chain === '' ? DENIALS.has(errorCode) : attempts === 0 && LIMITS.has(errorCode);
 }
 
-const REFRESH_RESULTS: { readonly [Type in CredentialsEvent['type']]?: string } = {
-  'credential-refreshed': 'ok',
-  'credential-refresh-failed': 'failed',
-  'credential-revoked': 'revoked',
-};
-const CREDENTIALS_LOOK_MS = 30_000;
-
-const BREAKER_LEVELS = { closed: 0, 'half-open': 1, open: 2 } as const;
-
 /** Where the packages' events become log lines, metrics and ledger rows: packages themselves stay silent. */
 export interface Telemetry {
   readonly logger: Logger;
   routerObserver(ledger: UsageLedger): RouterObserver;
+  /** Shows with each scrape how the targets of the chains stand. @returns ends it */
+  followTargets(parts: { readonly router: ModelRouter; readonly engine: RunningFailoverEngine }): () => void;
   requestBegan(): void;
   requestEnded(record: RequestRecord): void;
+  /** A request whose connection has long been gone, and that nobody ended: a fault of ours. */
+  requestLost(requestId: string): void;
   fault(requestId: string, error: MoltbotError): void;
   storageEvent(event: StorageEvent): void;
   stateEvent(event: RedisConnectionEvent): void;
@@ -79,20 +82,27 @@ export function createTelemetry(options: { readonly logger: Logger; readonly met
       return routerObserver({ logger, metrics, ledger });
     },
 
+    followTargets: ({ router, engine }) =>
+      watchTargets({
+        metrics,
+        chains: () => standingOf(router, engine),
+        retriesLeft: () => engine.retriesLeft(),
+        clocks: () => engine.clocks(),
+      }),
+
     requestBegan: () => metrics.requestsInFlight.inc(),
+
+    requestLost(requestId) {
+      metrics.unaccounted.inc({ why: 'open' });
+      logger.error('request had no end', { requestId });
+    },
 
     requestEnded(record) {
       const { operation, outcome, errorCode } = record;
       metrics.requestsInFlight.dec();
-      metrics.requests.inc({ operation, dialect: record.dialect, outcome });
-      metrics.requestDuration.observe(
-        { operation, stream: record.stream ? 'true' : 'false' },
-        record.durationMs / 1_000,
-      );
-      if (record.stream) metrics.streamOutcomes.inc({ outcome });
+      countRequest(metrics, record, errorCode !== undefined && isCallersFault(errorCode));
       const denied = isDenial(record);
       if (errorCode !== undefined && denied) metrics.accessDenied.inc({ reason: errorCode });
-      if (record.usage !== undefined && record.servedBy !== undefined) countUsage(metrics, record, record.servedBy);
       // Refusals at the door are counted: a line for each would let strangers fill the log.
       const bad = outcome === 'interrupted' || (outcome === 'failed' && !denied);
       if (logger.isDebug || bad) {
@@ -121,6 +131,7 @@ export function createTelemetry(options: { readonly logger: Logger; readonly met
     storageEvent(event) {
       if (event.type === 'usage-dropped') {
         metrics.usageRowsDropped.inc(event.count);
+        metrics.unaccounted.inc({ why: 'ledger' }, event.requests);
         logger.error('usage rows dropped', { count: event.count, reason: event.reason });
       } else if (event.type === 'audit-dropped') {
         metrics.auditRowsDropped.inc(event.count);
@@ -169,27 +180,14 @@ export function createTelemetry(options: { readonly logger: Logger; readonly met
     credentialsEvent(event) {
       const { level, message, fields } = credentialsEventLine(event);
       logger[level](message, fields);
-      const result = REFRESH_RESULTS[event.type];
-      if (result !== undefined && 'id' in event) metrics.credentialRefreshes.inc({ credential: event.id, result });
+      const refresh = refreshResultOf(event);
+      if (refresh !== undefined) metrics.credentialRefreshes.inc(refresh);
       if (event.type === 'credential-refreshed' && event.expiresAt !== undefined) {
         metrics.credentialExpires.set({ credential: event.id }, event.expiresAt / 1_000);
       }
     },
 
-    followCredentials(status) {
-      const show = async (): Promise<void> => {
-        for (const { id, state, expiresAt } of await status()) {
-          metrics.credentialUsable.set({ credential: id }, state === 'ok' || state === 'expiring' ? 1 : 0);
-          if (expiresAt !== undefined) metrics.credentialExpires.set({ credential: id }, expiresAt / 1_000);
-        }
-      };
-      // A store that is away has been told of already.
-      const look = (): void => void show().catch(() => undefined);
-      const timer = setInterval(look, CREDENTIALS_LOOK_MS);
-      timer.unref();
-      look();
-      return () => clearInterval(timer);
-    },
+    followCredentials: (status) => watchCredentials(metrics, status),
 
     modelListFailed: (provider, error) => logger.debug('no list of models', { provider, error: errorText(error) }),
 
@@ -217,10 +215,7 @@ function routerObserver(options: { logger: Logger; metrics: Metrics; ledger: Usa
   return {
     attempt(record) {
       const { provider, model, outcome } = record;
-      metrics.attempts.inc({ provider, model, outcome });
-      metrics.attemptDuration.observe({ provider, model }, record.durationMs / 1_000);
-      if (record.firstContentMs !== undefined)
-        metrics.firstContent.observe({ provider, model }, record.firstContentMs / 1_000);
+      countAttempt(metrics, record);
       ledger.recordAttempt(record);
       if (outcome !== 'ok' && outcome !== 'cancelled') {
         logger.warn('attempt failed', {
@@ -253,19 +248,6 @@ function routerObserver(options: { logger: Logger; metrics: Metrics; ledger: Usa
     },
     retryBudget: (event) => metrics.retryBudgetRemaining.set(event.remaining),
   };
-}
-
-function countUsage(metrics: Metrics, record: RequestRecord, servedBy: string): void {
-  const colon = servedBy.indexOf(':');
-  const provider = servedBy.slice(0, colon);
-  const model = servedBy.slice(colon + 1);
-  const { usage } = record;
-  if (usage === undefined) return;
-  metrics.tokens.inc({ provider, model, direction: 'input' }, usage.inputTokens);
-  metrics.tokens.inc({ provider, model, direction: 'output' }, usage.outputTokens);
-  if (usage.cachedInputTokens) metrics.tokens.inc({ provider, model, direction: 'cached' }, usage.cachedInputTokens);
-  if (usage.reasoningTokens) metrics.tokens.inc({ provider, model, direction: 'reasoning' }, usage.reasoningTokens);
-  if (record.costMicros) metrics.costMicros.inc({ provider, model }, record.costMicros);
 }
 
 function errorText(error: unknown): string {

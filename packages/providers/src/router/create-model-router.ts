@@ -50,6 +50,11 @@ class Router implements ModelRouter {
       : this.#modelPlan(names, model);
   }
 
+  chains(): readonly { readonly name: string; readonly models: readonly Model[] }[] {
+    const names = this.#follow();
+    return ['default', ...names.chainNames].map((name) => ({ name, models: this.#membersOf(names, name) }));
+  }
+
   list(): readonly ListedModel[] {
     const names = this.#follow();
     const chains = ['default', ...names.chainNames].map((id): ListedModel => {

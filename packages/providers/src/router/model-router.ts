@@ -12,6 +12,8 @@ export interface ModelRouter {
    * @throws MoltbotError `model_not_found` (nearest names in the message), `model_ambiguous` (candidates in the message)
    */
   plan(selection: Selection): ChainPlan;
+  /** `default` and the configured chains with their models in order; without any where its names mean none at present. */
+  chains(): readonly { readonly name: string; readonly models: readonly Model[] }[];
   /** Chains first, then models, as `GET /v1/models` shows them. */
   list(): readonly ListedModel[];
 }
