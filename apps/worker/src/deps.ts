@@ -3,7 +3,7 @@ import type { Settings, WarmupPrompt } from '@moltbot/config';
 import type { AttemptRecord, JobName, JobPayload, JobResult } from '@moltbot/contracts';
 import type { Logger, Metrics } from '@moltbot/observability';
 import type { FailoverEngine, ModelRouter } from '@moltbot/providers';
-import type { FollowUp } from '@moltbot/queue';
+import type { FollowUp, JobCaller } from '@moltbot/queue';
 import type { ObjectStore, Storage } from '@moltbot/storage';
 import type { Slots } from './batch/slots.js';
 import type { ThreadPool } from './threads/thread-pool.js';
@@ -80,6 +80,10 @@ export interface JobDeps {
 
 export interface JobContext {
   readonly jobId: string;
+  /** Who asked for the job: the id of a key, or a person; `undefined` where access was open. */
+  readonly owner: string | undefined;
+  /** What they were allowed then. */
+  readonly caller: JobCaller | undefined;
   /** Aborted at the job's time limit, when somebody cancels it, and when the process stops. */
   readonly signal: AbortSignal;
   /** Carries the job's and the trace's id. */

@@ -42,7 +42,7 @@ export function createRunner(options: RunnerOptions): JobProcessor {
         handler(
           payload.data,
           deps,
-          new HandlerContext({ jobId: attempt.id, signal: limited, logger: ownLogger, outer: attemptContext }),
+          new HandlerContext({ attempt, signal: limited, logger: ownLogger, outer: attemptContext }),
         ),
       );
       return parseResult(row, result);

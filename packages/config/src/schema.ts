@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path';
 import { isModelPermission, isProviderName, jobQueues, PROVIDER_KINDS, SCOPES } from '@moltbot/contracts';
 import { z } from 'zod';
 import {
@@ -609,6 +610,25 @@ export const settingsSchema = z.strictObject({
     })
     .prefault({})
     .describe('Models in GGUF files that MoltBot runs by itself, each in a process of its own.'),
+  log_analysis: z
+    .strictObject({
+      folders: z
+        .array(
+          z
+            .string()
+            .max(4_096)
+            .refine((folder) => isAbsolute(folder), 'expected the absolute path of a folder'),
+        )
+        .max(64)
+        .default([])
+        .describe(
+          'Folders of this machine whose files administrators may have analysed as a job; links that lead out of them are refused.',
+        ),
+      max_size: byteSize('8gb', { max: 1_099_511_627_776 }).describe('Largest input of a job, as it is stored.'),
+      max_unpacked_size: byteSize('64gb', { max: 1_099_511_627_776 }).describe('Largest input of a job, unpacked.'),
+    })
+    .prefault({})
+    .describe('Log analysis as a job.'),
   discovery: z
     .strictObject({
       local_servers: z

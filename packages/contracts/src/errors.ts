@@ -252,6 +252,12 @@ export const ERRORS = {
     title: 'The job needs more memory than it may have',
     action: 'Give it less to do at once, or raise `worker.thread_memory`.',
   },
+  log_input_invalid: {
+    http: 422,
+    retryable: false,
+    title: 'A log can’t be analysed',
+    action: 'See what the message names: binary data, an archive that is damaged or unpacks to far too much, a file that is too large or can’t be read.',
+  },
   storage_too_new: {
     http: 500,
     retryable: false,

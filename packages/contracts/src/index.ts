@@ -33,6 +33,7 @@ export {
   JOBS,
   type ThreadJobName,
 } from './jobs.js';
+export { LOG_FORMATS, type LogSource } from './log-analysis-job.js';
 export type {
   AssistantMessage,
   ChatAnswer,

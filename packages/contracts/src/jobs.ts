@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { logAnalysisPayload, logAnalysisResult } from './log-analysis-job.js';
 
 /** A job's contract: its queue, its shapes, who may ask for it, and how it is tried, timed and kept. */
 export interface JobContract<Payload extends z.ZodType = z.ZodType, Result extends z.ZodType = z.ZodType> {
@@ -103,6 +104,20 @@ export const JOBS = {
     attempts: 3,
     backoff: { firstMs: 1_000, jitter: 0.5 },
     timeoutMs: 600_000,
+    retention: RETENTION,
+    isolated: 'thread',
+  },
+  'log-analysis': {
+    title: 'Says what is in log files: templates, errors, latencies, spikes, what is new (docs/log-analysis.md)',
+    queue: 'compute',
+    payload: logAnalysisPayload,
+    result: logAnalysisResult,
+    submittable: true,
+    scope: 'jobs',
+    priority: 1,
+    attempts: 3,
+    backoff: { firstMs: 2_000, jitter: 0.5 },
+    timeoutMs: 7_200_000,
     retention: RETENTION,
     isolated: 'thread',
   },

@@ -12,8 +12,16 @@ export interface EnqueueOptions {
   readonly traceparent?: string | undefined;
   /** Who asks: the id of a key or `local`. Nobody's where not set. */
   readonly owner?: string | undefined;
+  /** What the owner was allowed then: for people without a key, whose rights nobody can look up later. */
+  readonly caller?: JobCaller | undefined;
   /** Not before so many ms from now. */
   readonly delayMs?: number | undefined;
+}
+
+export interface JobCaller {
+  readonly name: string;
+  readonly models?: readonly string[] | undefined;
+  readonly limits?: Readonly<Record<string, number | undefined>> | undefined;
 }
 
 /** Defaults need not be given. */
@@ -50,7 +58,7 @@ export function prepareJob(options: {
 }): PreparedJob {
   const { enqueue, now, random } = options;
   const { name, row } = jobRow(options.name);
-  const { traceparent, owner, idempotencyKey, delayMs = 0 } = enqueue;
+  const { traceparent, owner, caller, idempotencyKey, delayMs = 0 } = enqueue;
   if (idempotencyKey !== undefined && (idempotencyKey === '' || idempotencyKey.length > MAX_KEY)) {
     throw new MoltbotError('invalid_request', `idempotency_key: expected 1 to ${MAX_KEY} characters`, {
       param: 'idempotency_key',
@@ -63,6 +71,7 @@ export function prepareJob(options: {
     payload: parsePayload(row, options.payload),
     ...(traceparent === undefined ? {} : { traceparent }),
     ...(owner === undefined ? {} : { owner }),
+    ...(caller === undefined ? {} : { caller }),
     ...(idempotencyKey === undefined ? {} : { submission: random() }),
   };
   // The id is always our own, so that a command that is sent again after a broken connection adds nothing.

@@ -1,4 +1,4 @@
-export type { Enqueued, EnqueueOptions, JobInput } from './enqueue-job.js';
+export type { Enqueued, EnqueueOptions, JobCaller, JobInput } from './enqueue-job.js';
 export type { JobEventRow } from './job-events.js';
 export type { JobSnapshot } from './job-snapshot.js';
 export type {

@@ -1,4 +1,5 @@
 import type { Processor, Queue, Worker, WorkerOptions } from 'bullmq';
+import type { JobCaller } from './enqueue-job.js';
 
 /** What a job carries in the queue. */
 export interface JobEnvelope {
@@ -6,6 +7,7 @@ export interface JobEnvelope {
   readonly traceparent?: string;
   /** Who asked for it; nobody's where MoltBot began it. */
   readonly owner?: string;
+  readonly caller?: JobCaller;
   /** Made anew with each submission: tells a job that was there from one that is new. */
   readonly submission?: string;
   /** When cancelling was asked for, Unix ms: whoever has the job or takes it ends it. */

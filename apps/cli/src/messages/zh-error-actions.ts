@@ -44,6 +44,7 @@ export const chineseErrorActions: Readonly<Record<ErrorCode, string>> = {
   storage_unavailable: '请检查 `storage.url`；服务器会继续尝试。',
   object_store_unavailable: '请检查 `objects.url` 及其文件夹或存储桶的可用空间。',
   job_too_large: '请减少一次处理的内容，或提高 `worker.thread_memory`。',
+  log_input_invalid: '请查看消息所指：二进制数据、已损坏或解压后过大的归档、过大或无法读取的文件。',
   storage_too_new: '请启动该版本或更新的版本，或将 `storage.url` 指向另一个数据库。',
   queue_unavailable: '请检查 `queue.url`；服务器会继续尝试。',
   model_loading: '请按 `retry-after` 的时间重试，或用 `--warmup` 提前加载。',

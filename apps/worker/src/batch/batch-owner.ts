@@ -1,8 +1,9 @@
 import type { KeyLimits } from '@moltbot/config';
 import { hasScope, MoltbotError } from '@moltbot/contracts';
-import type { BatchRecord, Storage } from '@moltbot/storage';
+import type { JobCaller } from '@moltbot/queue';
+import type { Storage } from '@moltbot/storage';
 
-/** For whom a batch is done, and what they are allowed now. */
+/** For whom requests are sent, and what they are allowed now. */
 export interface BatchOwner {
   /** `undefined` where access is open. */
   readonly keyId: string | undefined;
@@ -17,7 +18,7 @@ const LOOK_EVERY_MS = 5_000;
  * @returns throws MoltbotError `invalid_api_key` where the key is revoked or expired, `permission_denied` where it lost its scope
  */
 export function batchOwner(options: {
-  readonly batch: BatchRecord;
+  readonly batch: { readonly owner: string | undefined; readonly caller: JobCaller | undefined };
   readonly storage: Pick<Storage, 'apiKeys'>;
   readonly now: () => number;
 }): () => Promise<BatchOwner> {
@@ -44,10 +45,10 @@ export function batchOwner(options: {
 async function lookUp(storage: Pick<Storage, 'apiKeys'>, keyId: string, now: number): Promise<BatchOwner> {
   const key = await storage.apiKeys.find(keyId);
   if (key === undefined || key.revokedAt !== undefined || (key.expiresAt !== undefined && key.expiresAt <= now)) {
-    throw new MoltbotError('invalid_api_key', 'The key that made the batch is revoked or expired.');
+    throw new MoltbotError('invalid_api_key', 'The key that asked for it is revoked or expired.');
   }
   if (!hasScope(key.scopes, 'jobs')) {
-    throw new MoltbotError('permission_denied', 'The key that made the batch lost the scope `jobs`.');
+    throw new MoltbotError('permission_denied', 'The key that asked for it lost the scope `jobs`.');
   }
   return { keyId, models: key.models, limits: key.limits };
 }

@@ -2,6 +2,7 @@ import type { JobHandlers } from '../deps.js';
 import { inThread } from '../threads/in-thread.js';
 import { batch } from './batch.js';
 import { batchSweep } from './batch-sweep.js';
+import { logAnalysis } from './log-analysis.js';
 import { promptWarmup } from './prompt-warmup.js';
 import { retention } from './retention.js';
 import { usageRollup } from './usage-rollup.js';
@@ -11,6 +12,7 @@ import { warmup } from './warmup.js';
 export const handlers: JobHandlers = {
   warmup,
   probe: inThread('probe'),
+  'log-analysis': logAnalysis,
   batch,
   'prompt-warmup': promptWarmup,
   'batch-sweep': batchSweep,

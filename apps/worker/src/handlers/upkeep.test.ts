@@ -56,6 +56,8 @@ describe('jobs that look after the database', () => {
 
   const context: JobContext = {
     jobId: 'j',
+    owner: undefined,
+    caller: undefined,
     signal: abort.signal,
     logger: createLogger({ role: 'worker', level: 'error' }),
     progress: async (value) => void progress.push(value),

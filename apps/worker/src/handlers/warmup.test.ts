@@ -61,6 +61,8 @@ function scene(warm: ModelWarmer['warm'], { loadTimeout = '5s', warmup: prompts 
     } satisfies Partial<JobDeps> as unknown as JobDeps,
     context: {
       jobId: 'j',
+      owner: undefined,
+      caller: undefined,
       followUp: async () => ({ id: '' }),
       signal: abort.signal,
       logger: createLogger({ role: 'worker', console: 'none' }),

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { MoltbotError } from '@moltbot/contracts';
 import { type ThreadContext, threadHandlers } from './thread-handlers.js';
-import type { StoredMessage, ThreadMessage, ThreadTask } from './thread-messages.js';
+import type { ThreadAnswer, ThreadMessage, ThreadTask } from './thread-messages.js';
 
 // The entry of every thread: does one job, says how it ended, and is over.
 const port = parentPort;
@@ -10,14 +10,22 @@ if (port !== null) {
   const say = (message: ThreadMessage): void => {
     port.postMessage(message);
   };
-  const stored = new Map<number, PromiseWithResolvers<void>>();
+  const unanswered = new Map<number, PromiseWithResolvers<unknown>>();
   let numbers = 0;
-  port.on('message', ({ number, error }: StoredMessage) => {
-    const waiting = stored.get(number);
-    stored.delete(number);
-    if (error === undefined) waiting?.resolve();
-    else waiting?.reject(new MoltbotError(error.code, error.message));
+  port.on('message', (answer: ThreadAnswer) => {
+    const { number, error } = answer;
+    const waiting = unanswered.get(number);
+    unanswered.delete(number);
+    if (error !== undefined) waiting?.reject(new MoltbotError(error.code, error.message));
+    else waiting?.resolve(answer.type === 'answered' ? answer.value : undefined);
   });
+  const answerTo = async (message: (number: number) => ThreadMessage): Promise<unknown> => {
+    numbers += 1;
+    const waiting = Promise.withResolvers<unknown>();
+    unanswered.set(numbers, waiting);
+    say(message(numbers));
+    return waiting.promise;
+  };
   const context: ThreadContext = {
     progress: (value) => {
       say({ type: 'progress', value });
@@ -26,12 +34,9 @@ if (port !== null) {
       say({ type: 'log', level, message, fields });
     },
     artifact: async (file) => {
-      numbers += 1;
-      const waiting = Promise.withResolvers<void>();
-      stored.set(numbers, waiting);
-      say({ type: 'artifact', ...file, number: numbers });
-      return waiting.promise;
+      await answerTo((number) => ({ type: 'artifact', ...file, number }));
     },
+    ask: async (question, argument) => answerTo((number) => ({ type: 'ask', question, argument, number })),
   };
   try {
     const handler = Object.hasOwn(threadHandlers, name)

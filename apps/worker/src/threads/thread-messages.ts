@@ -23,13 +23,27 @@ export type ThreadMessage =
       /** Answered by a `stored` of this number. */
       readonly number: number;
     }
+  /** Answered by an `answered` of this number. */
+  | { readonly type: 'ask'; readonly question: string; readonly argument: unknown; readonly number: number }
   | { readonly type: 'result'; readonly value: unknown }
   /** `code` is missing where a stranger was thrown: then the text is for the log only. */
   | { readonly type: 'error'; readonly code?: ErrorCode | undefined; readonly message: string };
 
 /** What a thread is told. */
-export interface StoredMessage {
-  readonly type: 'stored';
-  readonly number: number;
-  readonly error?: { readonly code: ErrorCode; readonly message: string } | undefined;
+export type ThreadAnswer =
+  | {
+      readonly type: 'stored';
+      readonly number: number;
+      readonly error?: ThreadError | undefined;
+    }
+  | {
+      readonly type: 'answered';
+      readonly number: number;
+      readonly value?: unknown;
+      readonly error?: ThreadError | undefined;
+    };
+
+export interface ThreadError {
+  readonly code: ErrorCode;
+  readonly message: string;
 }

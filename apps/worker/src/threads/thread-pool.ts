@@ -1,6 +1,6 @@
-import { Worker } from 'node:worker_threads';
+import { type ResourceLimits, Worker } from 'node:worker_threads';
 import { MoltbotError } from '@moltbot/contracts';
-import type { StoredMessage, ThreadMessage, ThreadTask } from './thread-messages.js';
+import type { ThreadAnswer, ThreadError, ThreadMessage, ThreadTask } from './thread-messages.js';
 
 export interface ThreadPoolOptions {
   /** Threads at the same time; further tasks wait. */
@@ -17,6 +17,10 @@ export interface ThreadCall extends ThreadTask {
   readonly onProgress: (value: object) => void;
   readonly onLog: (message: Extract<ThreadMessage, { type: 'log' }>) => void;
   readonly onArtifact: (artifact: Extract<ThreadMessage, { type: 'artifact' }>) => Promise<void>;
+  /** Bytes that it answers with are given to the thread, not copied. */
+  readonly onAsk?: (question: string, argument: unknown) => Promise<unknown>;
+  /** A smaller heap than threads may have: garbage is collected early then. MB. */
+  readonly heap?: { readonly oldMb: number; readonly youngMb: number };
 }
 
 export interface ThreadPool {
@@ -60,14 +64,15 @@ export function createThreadPool({ size, memoryBytes, entry }: ThreadPoolOptions
     else next();
   }
 
-  async function inThread({ name, payload, signal, onProgress, onLog, onArtifact }: ThreadCall): Promise<unknown> {
+  async function inThread(call: ThreadCall): Promise<unknown> {
+    const { name, payload, signal, onProgress, onLog, onArtifact } = call;
     const task: ThreadTask = { name, payload };
     const thread = new Worker(entry, {
       workerData: task,
       // Nothing of the process that a job has no use for.
       env: {},
       execArgv: [],
-      resourceLimits: { maxOldGenerationSizeMb: Math.ceil(memoryBytes / 1_048_576) },
+      resourceLimits: limitsOf(call, memoryBytes),
     });
     threads.add(thread);
     const ended = Promise.withResolvers<unknown>();
@@ -85,6 +90,9 @@ export function createThreadPool({ size, memoryBytes, entry }: ThreadPoolOptions
           break;
         case 'artifact':
           void storeFor(thread, message, onArtifact);
+          break;
+        case 'ask':
+          void answerTo(thread, message, call);
           break;
         case 'result':
           ended.resolve(message.value);
@@ -138,12 +146,38 @@ async function storeFor(
   store: ThreadCall['onArtifact'],
 ): Promise<void> {
   const { number } = artifact;
-  let answer: StoredMessage = { type: 'stored', number };
+  let answer: ThreadAnswer = { type: 'stored', number };
   try {
     await store(artifact);
   } catch (error) {
-    const known = error instanceof MoltbotError ? error : new MoltbotError('internal_error');
-    answer = { type: 'stored', number, error: { code: known.code, message: known.message } };
+    answer = { type: 'stored', number, error: toThreadError(error) };
   }
   thread.postMessage(answer, []);
+}
+
+async function answerTo(
+  thread: Worker,
+  { question, argument, number }: Extract<ThreadMessage, { type: 'ask' }>,
+  { onAsk }: ThreadCall,
+): Promise<void> {
+  let answer: ThreadAnswer;
+  try {
+    if (onAsk === undefined) throw new Error(`nobody answers ${question}`);
+    answer = { type: 'answered', number, value: await onAsk(question, argument) };
+  } catch (error) {
+    answer = { type: 'answered', number, error: toThreadError(error) };
+  }
+  const { value } = answer;
+  thread.postMessage(answer, value instanceof Uint8Array ? [value.buffer as ArrayBuffer] : []);
+}
+
+function toThreadError(error: unknown): ThreadError {
+  const { code, message } = error instanceof MoltbotError ? error : new MoltbotError('internal_error');
+  return { code, message };
+}
+
+function limitsOf({ heap }: ThreadCall, memoryBytes: number): ResourceLimits {
+  const most = Math.ceil(memoryBytes / 1_048_576);
+  if (heap === undefined) return { maxOldGenerationSizeMb: most };
+  return { maxOldGenerationSizeMb: Math.min(most, heap.oldMb), maxYoungGenerationSizeMb: heap.youngMb };
 }

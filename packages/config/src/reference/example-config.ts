@@ -73,6 +73,7 @@ const EXAMPLES: Readonly<Record<string, WrittenValue>> = {
   'local_models.models.<name>.sha256': '0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef',
   'local_models.models.<name>.max_output_tokens': 1_024,
   'local_models.threads': 4,
+  'log_analysis.folders': ['/var/log/my-app'],
   'logs.file': '/var/log/moltbot/moltbot.log',
 };
 

@@ -26,6 +26,8 @@ export interface LogAnalysisTask extends Omit<LogAnalyzerOptions, 'now' | 'spill
   readonly inputLimits?: InputLimits;
   /** Where the template of each line is written, as JSON lines. */
   readonly templatesJsonl?: string;
+  /** For notes of the lines while they are read; by default the system's folder for temporary files. */
+  readonly spillFolder?: string;
 }
 
 /** Reading that is left in the middle ends by `return`. */
@@ -54,12 +56,12 @@ export async function runLogAnalysis(options: {
   readonly onTemplates?: (texts: Iterable<string>) => Promise<void>;
 }): Promise<LogReport> {
   const { task, now, signal, onTemplates } = options;
-  const { inputs, top, inputLimits: _, templatesJsonl, ...settings } = task;
+  const { inputs, top, inputLimits: _, templatesJsonl, spillFolder, ...settings } = task;
   // Opened first: a place that can't be written is found before the work is done.
   const out = templatesJsonl === undefined ? undefined : openSync(templatesJsonl, 'w');
   let spill: TemplateSpill | undefined;
   try {
-    spill = out === undefined && onTemplates === undefined ? undefined : new TemplateSpill();
+    spill = out === undefined && onTemplates === undefined ? undefined : new TemplateSpill(spillFolder === undefined ? {} : { folder: spillFolder });
     const baselineWindow = await windowOver(options);
     const analyzer = new LogAnalyzer({
       ...settings,

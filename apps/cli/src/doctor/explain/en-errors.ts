@@ -166,6 +166,10 @@ export const englishErrors: Readonly<Record<ErrorCode, { readonly why: string; r
     why: 'Its thread filled the heap that `worker.thread_memory` allows, and was ended alone: other jobs went on.',
     more: 'It is not tried again by itself. After the change: `moltbot jobs retry ID`.',
   },
+  log_input_invalid: {
+    why: 'An input of a `log-analysis` job is no log that can be read: the message says which, and what is wrong with it. The worker goes on unharmed.',
+    more: 'Sizes are bounded by `log_analysis.max_size` and `log_analysis.max_unpacked_size`. A file that is damaged in the middle is no error: the report says how far it was read.',
+  },
   storage_too_new: {
     why: 'A later version of MoltBot has changed the tables, and this one does not know them. It writes nothing, in order not to destroy anything.',
     more: 'An older copy of the database can be restored for the older version.',

@@ -209,6 +209,11 @@ export const chineseErrors: Readonly<
     why: '其线程用尽了 `worker.thread_memory` 允许的堆内存，因而被单独终止：其他任务继续执行。',
     more: '它不会自动重试。调整之后：`moltbot jobs retry ID`。',
   },
+  log_input_invalid: {
+    what: '日志无法分析',
+    why: '`log-analysis` 任务的某个输入不是可读取的日志：消息会指明是哪一个、问题何在。工作进程不受影响，继续运行。',
+    more: '大小由 `log_analysis.max_size` 与 `log_analysis.max_unpacked_size` 限制。中间损坏的文件不算错误：报告会说明读到了哪里。',
+  },
   storage_too_new: {
     what: '数据库已被更新版本修改',
     why: '更新版本的 MoltBot 修改了数据表，本版本不认识。为避免破坏数据，它不会写入。',
