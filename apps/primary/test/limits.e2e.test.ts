@@ -6,6 +6,7 @@ import Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { generateApiKey } from '@moltbot/auth';
 import type { KeyLimits } from '@moltbot/config';
+import type { Scope } from '@moltbot/contracts';
 import { type Behaviour, type ScriptedUpstream, startScriptedUpstream } from '@moltbot/providers/testing';
 import { openStorage, type Storage } from '@moltbot/storage';
 import OpenAI from 'openai';
@@ -33,10 +34,10 @@ interface Key {
 }
 
 let names = 0;
-async function createKey(limits: KeyLimits | undefined): Promise<Key> {
+async function createKey(limits: KeyLimits | undefined, scopes: readonly Scope[] = ['chat']): Promise<Key> {
   const { key, hash, prefix } = generateApiKey();
   const name = `limited-${(names += 1)}`;
-  const { id } = await storage.apiKeys.create({ name, hash, prefix, scopes: ['chat'], limits });
+  const { id } = await storage.apiKeys.create({ name, hash, prefix, scopes, limits });
   return { id, key: key.reveal() };
 }
 
@@ -411,3 +412,24 @@ async function openStream(key: Key): Promise<IncomingMessage> {
   response.on('error', () => undefined);
   return response;
 }
+
+describe('what is submitted', () => {
+  it('counts as a request, and looking at it does not', async () => {
+    const key = await createKey({ requests_per_minute: 3 }, ['jobs', 'chat']);
+    const headers = { 'x-api-key': key.key, 'content-type': 'application/json' };
+    const submit = async (type: string) =>
+      fetch(`${servers[0].url}/v1/jobs`, { method: 'POST', headers, body: JSON.stringify({ type }) });
+    // One that nobody knows counts too: it was asked.
+    expect((await submit('probe')).status).toBe(202);
+    expect((await submit('nothing')).status).toBe(404);
+    for (let looks = 0; looks < 5; looks += 1) {
+      expect((await fetch(`${servers[0].url}/v1/jobs`, { headers })).status).toBe(200);
+    }
+    const chat = await ask(key);
+    expect([chat.status, chat.headers.get('x-ratelimit-remaining-requests')]).toEqual([200, '0']);
+    const refused = await submit('probe');
+    expect(refused.status).toBe(429);
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(await refused.json()).toMatchObject({ error: { code: 'key_rate_limited' } });
+  });
+});

@@ -28,7 +28,7 @@ export class ScopeGuard implements CanActivate {
 
   /** @throws MoltbotError as `Access.check` and `Access.permit` */
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const { access, requestIds, storage } = this.#core;
+    const { access, limits, requestIds, storage } = this.#core;
     const http = context.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
     const scope = this.#reflector.getAllAndOverride<Scope>(SCOPE, [context.getHandler(), context.getClass()]);
@@ -39,9 +39,14 @@ export class ScopeGuard implements CanActivate {
     request.caller = { ...caller, identity };
     access.permit(identity, scope);
     if (identity !== undefined) storage.apiKeys.touch(identity.keyId);
-    void http
-      .getResponse<FastifyReply>()
-      .headers({ 'x-request-id': caller.requestId, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+    // What is submitted counts as a request; what it then uses of models is counted where it is used.
+    const standing = request.method === 'POST' && scope === 'jobs' ? await limits.count(identity) : {};
+    void http.getResponse<FastifyReply>().headers({
+      ...standing,
+      'x-request-id': caller.requestId,
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+    });
     return true;
   }
 }

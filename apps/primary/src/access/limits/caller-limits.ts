@@ -14,6 +14,11 @@ export interface CallerLimits {
    * @throws MoltbotError `key_rate_limited`, `budget_exhausted`, `invalid_request` (a model without a price), `storage_unavailable`
    */
   admit(options: AdmitOptions): Promise<void> | undefined;
+  /**
+   * Counts a request that uses no model itself (it submits a job, uploads a file). @returns the headers that say how the caller stands
+   * @throws MoltbotError `key_rate_limited`, `storage_unavailable`
+   */
+  count(identity: Identity | undefined): Promise<Readonly<Record<string, string>>>;
   /** The observer, with a listener for what attempts of limited requests cost. */
   observe(observer: RouterObserver): RouterObserver;
   /** The request is over, whatever way it ended: it is settled. */
@@ -84,6 +89,17 @@ export function createCallerLimits(options: CallerLimitsOptions): CallerLimits {
       if (answer instanceof Promise) return answer.then((late) => begin(whole, late));
       begin(whole, answer);
       return undefined;
+    },
+
+    async count(identity) {
+      const limits = identity?.limits;
+      if (identity === undefined || limits === undefined) return {};
+      const costs = { tokens: 0, worstCaseMicros: 0n };
+      const answer = await limiter.admit({ keyId: identity.keyId, limits, ...costs, lapseAfterMs: LAPSE_MARGIN_MS });
+      if (!answer.admitted) throw refusalError({ refusal: answer, limits, ...costs });
+      answer.settle({ tokens: 0, costMicros: 0n });
+      const flat = limitHeaders({ standing: answer.standing, dialect: 'openai-chat', now: Date.now() });
+      return Object.fromEntries(flat.flatMap((name, at) => (at % 2 === 0 ? [[name, flat[at + 1] ?? '']] : [])));
     },
 
     observe: (observer) => ({
