@@ -1,5 +1,4 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { Identity } from '@moltbot/auth';
 import { MoltbotError } from '@moltbot/contracts';
 import type { BatchRecord } from '@moltbot/storage';
 import { Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
@@ -11,7 +10,7 @@ import { RequireScope } from '../access/require-scope.js';
 import type { Core } from '../core/core.js';
 import { CORE } from '../core/tokens.js';
 import { BATCH_ID, batchListQuerySchema, newBatchSchema, toBatchObject } from './batch-schemas.js';
-import { whoseAre } from './whose.js';
+import { callerOf, whoseAre } from './whose.js';
 
 const LONGEST_KEY = 256;
 /** Some clients send an empty object where nothing has to be said. */
@@ -103,13 +102,6 @@ export class BatchesController {
       throw error;
     }
   }
-}
-
-/** What the worker judges a person's requests by; a key is looked up again. */
-function callerOf(identity: Identity | undefined) {
-  if (identity === undefined) return undefined;
-  const { name, models, limits } = identity;
-  return { name, models, limits };
 }
 
 /** @throws MoltbotError `invalid_request` */

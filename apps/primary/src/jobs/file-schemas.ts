@@ -1,8 +1,8 @@
 import type { FileRecord } from '@moltbot/storage';
 import { z } from 'zod';
 
-/** What files may be for, as OpenAI names it; `batch_output` is what batches write. */
-export const FILE_PURPOSES = ['batch', 'fine-tune', 'user_data', 'assistants', 'vision', 'evals'] as const;
+/** What files may be for, as OpenAI names it, and `logs` for log analysis; `batch_output` is what batches write. */
+export const FILE_PURPOSES = ['batch', 'fine-tune', 'user_data', 'assistants', 'vision', 'evals', 'logs'] as const;
 
 export const FILE_ID = /^file-[0-9a-f]{24}$/;
 

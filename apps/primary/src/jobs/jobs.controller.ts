@@ -22,11 +22,12 @@ import { assertMayName } from '../access/permitted-plan.js';
 import { RequireScope } from '../access/require-scope.js';
 import type { Core } from '../core/core.js';
 import { CORE } from '../core/tokens.js';
+import { assertLogs } from './assert-logs.js';
 import { followJob, readEventPosition } from './follow-job.js';
 import { artifactBody, artifactsOf } from './job-artifacts.js';
 import { toJobView } from './job-object.js';
 import { jobListQuerySchema, knownType, newJobSchema, submittable } from './job-schemas.js';
-import { whoseAre } from './whose.js';
+import { callerOf, whoseAre } from './whose.js';
 
 /** Each looks at the queue some times a second. */
 const MOST_FOLLOWERS = 256;
@@ -58,10 +59,12 @@ export class JobsController implements OnModuleDestroy {
     const { name, row } = submittable(type);
     this.#core.access.permit(request.caller?.identity, row.scope);
     if (name === 'warmup') this.#assertModels(payload, request);
+    if (name === 'log-analysis') await this.#assertLogs(payload, request);
     const queues = await this.#core.queues.open();
     const options = {
       idempotencyKey: idempotencyKeyOf(request),
       owner: whoseAre(request).owner,
+      caller: callerOf(request.caller?.identity),
       traceparent: traceparentOf(request),
       delayMs: delay,
     };
@@ -212,6 +215,25 @@ export class JobsController implements OnModuleDestroy {
     } catch {
       return null;
     }
+  }
+
+  /** @throws MoltbotError `permission_denied`, `not_found`, `invalid_request` */
+  async #assertLogs(payload: unknown, request: FastifyRequest): Promise<void> {
+    const identity = request.caller?.identity;
+    const { storage, settings, router, access } = this.#core;
+    const { visible } = whoseAre(request);
+    await assertLogs({
+      payload,
+      settings: settings(),
+      findFile: async (id) => storage.files.find(id, visible),
+      permitAdmin: () => {
+        access.permit(identity, 'admin');
+      },
+      assertModel: (name) => {
+        assertMayName({ router, identity, name });
+        router.plan(name === 'default' ? {} : { model: name });
+      },
+    });
   }
 
   /** Whoever may use some models only warms no others up. @throws MoltbotError `permission_denied` */

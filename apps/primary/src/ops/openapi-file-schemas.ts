@@ -15,7 +15,7 @@ const page = (name: string) => ({
     last_id: maybeText,
   },
 });
-const purposes = ['batch', 'fine-tune', 'user_data', 'assistants', 'vision', 'evals'] as const;
+const purposes = ['batch', 'fine-tune', 'user_data', 'assistants', 'vision', 'evals', 'logs'] as const;
 const metadata = {
   type: ['object', 'null'],
   maxProperties: 16,
