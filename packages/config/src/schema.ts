@@ -75,6 +75,7 @@ const price = z.strictObject({
     .min(0)
     .optional()
     .describe('Per million input tokens written to the prompt cache; as `input` where not set.'),
+  training: z.number().min(0).optional().describe('Per million trained tokens, where it is fine-tuned.'),
 });
 
 const providerModel = z.strictObject({
@@ -405,6 +406,17 @@ export const settingsSchema = z.strictObject({
         })
         .prefault({})
         .describe('Batches of requests (`/v1/batches`).'),
+      training: z
+        .strictObject({
+          poll_interval: duration('30s', { min: 100, max: 3_600_000 }).describe(
+            'How often a provider is asked how a fine-tuning job stands.',
+          ),
+          give_up_after: duration('24h', { min: 1_000, max: 30 * 86_400_000 }).describe(
+            'A fine-tuning job fails when the provider could not be asked for so long.',
+          ),
+        })
+        .prefault({})
+        .describe('Fine-tuning jobs (`/v1/fine_tuning/jobs`).'),
     })
     .prefault({})
     .describe('The process for jobs.'),

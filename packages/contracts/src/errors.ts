@@ -246,6 +246,12 @@ export const ERRORS = {
     title: 'The store of files does not answer, or gives other bytes than were stored',
     action: 'Check `objects.url` and the free space of its folder or bucket.',
   },
+  fine_tuning_unsupported: {
+    http: 400,
+    retryable: false,
+    title: 'The provider trains no models for us',
+    action: 'Name a model of a provider with OpenAI’s fine-tuning API: kind `openai`, or `openai-compatible` that has it.',
+  },
   job_too_large: {
     http: 500,
     retryable: false,

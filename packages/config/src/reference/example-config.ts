@@ -42,6 +42,7 @@ const EXAMPLES: Readonly<Record<string, WrittenValue>> = {
   'providers.<name>.models.<name>.price.output': 15,
   'providers.<name>.models.<name>.price.cached_input': 0.3,
   'providers.<name>.models.<name>.price.cache_write': 3.75,
+  'providers.<name>.models.<name>.price.training': 25,
   'providers.<name>.oauth.issuer': 'https://login.example.com',
   'providers.<name>.oauth.authorization_endpoint': 'https://login.example.com/authorize',
   'providers.<name>.oauth.token_endpoint': 'https://login.example.com/token',

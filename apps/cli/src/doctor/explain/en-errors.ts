@@ -162,6 +162,10 @@ export const englishErrors: Readonly<Record<ErrorCode, { readonly why: string; r
     why: 'The database refuses connections, hangs, refused the password, or its disk is full. Chat goes on without it; keys and accounts of use wait.',
     more: '`storage.reachable` of the doctor says what it answers.',
   },
+  fine_tuning_unsupported: {
+    why: 'Models are trained through OpenAI’s files and fine-tuning API. The provider that was named is of a kind that has none, or a compatible server that does not know its addresses.',
+    more: 'docs/fine-tuning.md says where it works.',
+  },
   job_too_large: {
     why: 'Its thread filled the heap that `worker.thread_memory` allows, and was ended alone: other jobs went on.',
     more: 'It is not tried again by itself. After the change: `moltbot jobs retry ID`.',

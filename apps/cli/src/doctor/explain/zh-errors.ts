@@ -204,6 +204,11 @@ export const chineseErrors: Readonly<
     why: '数据库拒绝连接、停滞、拒绝密码，或磁盘已满。对话不受影响；密钥和用量记录会等待。',
     more: '诊断中的 `storage.reachable` 给出其应答。',
   },
+  fine_tuning_unsupported: {
+    what: '该服务商不能为我们训练模型',
+    why: '模型通过 OpenAI 的文件与微调接口训练。所指的服务商属于没有该接口的类型，或是不识别其地址的兼容服务器。',
+    more: 'docs/fine-tuning.md 说明在哪里可用。',
+  },
   job_too_large: {
     what: '任务需要的内存超过允许值',
     why: '其线程用尽了 `worker.thread_memory` 允许的堆内存，因而被单独终止：其他任务继续执行。',
