@@ -92,6 +92,8 @@ export type ResponseFormat =
 export interface ReasoningOptions {
   readonly effort?: 'none' | 'minimal' | 'low' | 'medium' | 'high' | 'xhigh' | 'max' | undefined;
   readonly budgetTokens?: number | undefined;
+  /** How much of its thoughts the caller wants to see, where the API sums them up (OpenAI responses). */
+  readonly summary?: 'auto' | 'concise' | 'detailed' | undefined;
 }
 
 export interface ChatRequest {

@@ -27,7 +27,13 @@ export function createChatHandler(core: Core) {
     const plan = permittedPlan({ router: core.router, identity: exchange.identity, selection: selectionOf(call) });
     exchange.chain = plan.name;
     if (exchange.identity?.limits !== undefined) await core.limits.admit({ exchange, plan, size: chatSize(call) });
-    const engineCall = { call, plan, signal: exchange.signal, headers: passedHeaders(request.headers) };
+    const engineCall = {
+      call,
+      plan,
+      signal: exchange.signal,
+      headers: passedHeaders(request.headers),
+      replaceable: exchange.door.replaces,
+    };
     if (call.stream) {
       const served = await openStream({ core, reply, exchange, engineCall });
       if (served === undefined) return;
@@ -109,6 +115,7 @@ function answerContext(exchange: Exchange, call: CallerRequest, model: string): 
     model,
     includeUsage: call.wantsStreamUsage,
     estimatedInputTokens: call.estimatedInputTokens,
+    asked: call,
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Identity } from '@moltbot/auth';
 import { MoltbotError } from '@moltbot/contracts';
-import { anthropicMessagesDoor, type DialectDoor, openAiChatDoor } from '@moltbot/providers';
+import { anthropicMessagesDoor, type DialectDoor, openAiChatDoor, openAiResponsesDoor } from '@moltbot/providers';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Access } from '../access/access.js';
 import { sourceOf } from '../access/caller.js';
@@ -75,6 +75,7 @@ export async function registerChatRoutes(fastify: FastifyInstance, core: Core): 
     const models = createModelsHandlers(core);
     const hot = [
       { url: '/v1/chat/completions', door: openAiChatDoor, operation: 'chat', handler: chat },
+      { url: '/v1/responses', door: openAiResponsesDoor, operation: 'chat', handler: chat },
       { url: '/v1/messages', door: anthropicMessagesDoor, operation: 'chat', handler: chat },
       {
         url: '/v1/messages/count_tokens',

@@ -54,7 +54,7 @@ export async function replyStream(options: {
   let callerLeft = false;
   try {
     for await (const frame of served.frames) {
-      const chunk = voice.say(frame.bytes, frame.parts);
+      const chunk = voice.say(frame);
       if (chunk.length === 0) continue;
       kept.lastWrite = performance.now();
       if (!response.write(chunk) && !(await drained(response, writeTimeoutMs))) {

@@ -1,5 +1,4 @@
-import type { StreamPart } from '@moltbot/contracts';
-import type { DoorError, StreamWriter } from '@moltbot/providers';
+import type { DoorError, ServedFrame, StreamWriter } from '@moltbot/providers';
 import { PassedParts } from './passed-parts.js';
 
 /** Whose words go out: the upstream's bytes at first, our writer's from the first frame that has none. */
@@ -15,13 +14,15 @@ export class Voice {
     if (!options.raw) this.#writer = options.createWriter();
   }
 
-  say(bytes: Buffer | undefined, parts: readonly StreamPart[]): Buffer | string {
+  say({ bytes, parts, segment }: ServedFrame): Buffer | string {
     if (this.#writer === undefined && bytes !== undefined) {
       this.#passed.add(parts);
       if (parts.length > 0 && parts[parts.length - 1]?.type === 'end') this.#ended = true;
       return bytes;
     }
-    return this.#writerNow().write(parts);
+    const writer = this.#writerNow(segment?.shown);
+    const turn = segment && writer.segment?.({ model: segment.model.ref, replaces: segment.replaces });
+    return (turn ?? '') + writer.write(parts);
   }
 
   /** What is still to be said after a good end. */
@@ -33,12 +34,13 @@ export class Voice {
     return this.#writerNow().error(error);
   }
 
-  #writerNow(): StreamWriter {
+  /** @param shown what went out, where another model goes on with it */
+  #writerNow(shown?: string): StreamWriter {
     if (this.#writer === undefined) {
       this.#writer = this.#createWriter();
       const { parts } = this.#passed;
       const start = parts.find((part) => part.type === 'start');
-      this.#writer.resume(parts, { id: start?.id, model: start?.model });
+      this.#writer.resume(parts, { id: start?.id, model: start?.model, shown });
     }
     return this.#writer;
   }

@@ -17,11 +17,26 @@ interface Tally {
 }
 
 /** Messages without any of these words are text. Any letter may be written as an escape, so those count too. */
-const SIGNS = ['"image', '"document"', '"file"', '_url"', '_upload"', '\\u00'];
+const SIGNS = ['"image', '"input_', '_output"', '_call"', '"id"', '"document"', '"file"', '_url"', '_upload"', '\\u00'];
 /** Results of tools hold content, and documents in it do once more. */
 const DEEPEST = 4;
 /** Tools that the caller carries out: nothing is read but what the request says. All others are the provider's own. */
 const CALLERS_TOOL = /^(?:function|custom|(?:bash|text_editor|computer|memory)_\d+)$/;
+/** What is read besides the request: what is searched for, and what the provider keeps. */
+const FETCHING = ['web_search_options', 'mcp_servers', 'previous_response_id', 'conversation', 'prompt'];
+/** Items whose whole content stands in the request. */
+const CALLERS_ITEM: ReadonlySet<string> = new Set([
+  'message',
+  'user',
+  'assistant',
+  'system',
+  'developer',
+  'reasoning',
+  'function_call',
+  'function_call_output',
+  'custom_tool_call',
+  'custom_tool_call_output',
+]);
 const IMAGE_DATA = /^data:image\/[\w.+-]{1,64};base64,/i;
 
 /**
@@ -31,7 +46,7 @@ const IMAGE_DATA = /^data:image\/[\w.+-]{1,64};base64,/i;
 export function mediaOf(call: CallerRequest): CallMedia {
   const { scanned } = call;
   const read = (key: string): unknown => (scanned === undefined ? call.value[key] : scanned.read(key));
-  const isFetching = ['web_search_options', 'mcp_servers'].some((key) => isSaid(read(key)));
+  const isFetching = FETCHING.some((key) => isSaid(read(key)));
   const tally: Tally = {
     images: 0,
     imageBytes: 0,
@@ -40,8 +55,18 @@ export function mediaOf(call: CallerRequest): CallMedia {
   const body = scanned === undefined ? call.bytes : scanned.body;
   if (SIGNS.some((sign) => body.includes(sign))) {
     for (const message of objectsOf(call.value['messages'])) countParts(message['content'], tally, DEEPEST);
+    if (call.dialect === 'openai-responses') countItems(call.value['input'], tally);
   }
   return tally;
+}
+
+/** Items of OpenAI's responses. What a provider's own tool brought earlier may be read again, whatever the item shows of it. */
+function countItems(input: unknown, tally: Tally): void {
+  for (const item of objectsOf(input)) {
+    countParts(item['content'], tally, DEEPEST);
+    countParts(item['output'], tally, DEEPEST);
+    if (!CALLERS_ITEM.has(String(item['type'] ?? item['role']))) tally.isOpenEnded = true;
+  }
 }
 
 function isProviders({ type }: JsonObject): boolean {
@@ -67,6 +92,13 @@ function countParts(content: unknown, tally: Tally, depth: number): void {
         }
         break;
       }
+      case 'input_image': {
+        const said = part['image_url'];
+        tally.images += 1;
+        if (typeof said === 'string')
+          tally.imageBytes += said.length - (IMAGE_DATA.exec(said)?.[0].length ?? said.length);
+        break;
+      }
       case 'document':
         if (source?.['type'] === 'content') countParts(source['content'], tally, depth - 1);
         else if (source?.['type'] !== 'text') tally.isOpenEnded = true;
@@ -75,6 +107,8 @@ function countParts(content: unknown, tally: Tally, depth: number): void {
         countParts(part['content'], tally, depth - 1);
         break;
       case 'file':
+      case 'input_file':
+      case 'input_audio':
       case 'file_url':
       case 'video_url':
       case 'audio_url':

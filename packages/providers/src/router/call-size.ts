@@ -32,6 +32,7 @@ const MOST_OUTPUT_TOKENS = 1e12;
 const LIMITS: Readonly<Partial<Record<Dialect, readonly string[]>>> = {
   'openai-chat': ['max_tokens', 'max_completion_tokens'],
   'anthropic-messages': ['max_tokens'],
+  'openai-responses': ['max_output_tokens'],
 };
 
 /**

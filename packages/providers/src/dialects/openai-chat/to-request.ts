@@ -112,6 +112,8 @@ const COMPATIBLE_EFFORT: Readonly<Record<Effort, Effort>> = {
 function toEffort(reasoning: ReasoningOptions | undefined, limits: Limits): Effort | undefined {
   if (reasoning === undefined) return undefined;
   const { budgetTokens } = reasoning;
+  // Compatible servers show their thoughts unasked, OpenAI's chat completions never.
+  if (reasoning.summary !== undefined && !limits.compatible) limits.dropped.push('reasoning.summary');
   const ofBudget =
     budgetTokens === undefined ? undefined : EFFORT_OF_BUDGET.find(([below]) => budgetTokens < below)?.[1];
   const effort = reasoning.effort ?? ofBudget;

@@ -6,6 +6,7 @@ import { parseJson, readCount, readList, readObject, readText } from '../../read
 import type { Frame, StreamReader } from '../../wire.js';
 import { toProviderError } from './from-error.js';
 import { OutputReader, outputIndex } from './from-output.js';
+import { OutputPosition, rememberPosition } from './output-position.js';
 import { fromUsage } from './from-usage.js';
 
 /** The first event and the last ones repeat instructions and tools, the last one the whole answer too. */
@@ -21,6 +22,7 @@ class ResponsesStreamReader implements StreamReader {
   finished = false;
   readonly #splitter = createEventSplitter({ maxEventBytes: MAX_EVENT_BYTES });
   readonly #output = new OutputReader();
+  readonly #position = new OutputPosition();
   #started = false;
   #pending: Frame = NOTHING;
 
@@ -54,6 +56,12 @@ class ResponsesStreamReader implements StreamReader {
     if (value === undefined) {
       throw new ProviderError('stream-malformed', 'An event of the stream is no JSON object.');
     }
+    const before = parts.length;
+    this.#readValue(value, parts);
+    this.#position.note(value, parts, before);
+  }
+
+  #readValue(value: JsonObject, parts: StreamPart[]): void {
     switch (value['type']) {
       case 'response.output_text.delta':
         this.#output.text(outputIndex(value), value['delta'], parts);
@@ -113,7 +121,9 @@ class ResponsesStreamReader implements StreamReader {
   #start(response: JsonObject | undefined, parts: StreamPart[]): void {
     if (this.#started || response === undefined) return;
     this.#started = true;
-    parts.push({ type: 'start', id: readText(response['id']), model: readText(response['model']) });
+    const start: StreamPart = { type: 'start', id: readText(response['id']), model: readText(response['model']) };
+    rememberPosition(start, this.#position);
+    parts.push(start);
   }
 
   #finish(response: JsonObject, incomplete: boolean, parts: StreamPart[]): void {

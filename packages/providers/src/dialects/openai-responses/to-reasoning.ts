@@ -22,8 +22,9 @@ export function toReasoning(
     if (options.effort !== 'none') dropped.push('reasoning');
     return undefined;
   }
-  const { effort, budgetTokens } = options;
-  if (effort !== undefined) return { effort };
-  if (budgetTokens === undefined) return { summary: 'auto' };
-  return { effort: EFFORTS.find(([below]) => budgetTokens < below)?.[1], summary: 'auto' };
+  const { effort, budgetTokens, summary } = options;
+  if (effort !== undefined) return summary === undefined ? { effort } : { effort, summary };
+  const shown = { summary: summary ?? 'auto' };
+  if (budgetTokens === undefined) return shown;
+  return { effort: EFFORTS.find(([below]) => budgetTokens < below)?.[1], ...shown };
 }

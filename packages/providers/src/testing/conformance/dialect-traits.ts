@@ -40,7 +40,7 @@ export const DIALECT_TRAITS: Readonly<Record<Dialect, DialectTraits>> = {
     seal: 'redacted',
     cacheWrite: false,
     stopSequences: false,
-    passed: false,
+    passed: true,
     overloaded: undefined,
   },
   'anthropic-messages': {

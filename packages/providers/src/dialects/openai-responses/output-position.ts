@@ -1,0 +1,95 @@
+import type { StreamPart } from '@moltbot/contracts';
+import type { JsonObject } from '../../json-object.js';
+import { readCount, readObject, readText } from '../../read-json.js';
+import { outputIndex } from './from-output.js';
+
+/** An output item that has begun. */
+export interface OpenOutput {
+  /** As it was added. */
+  readonly item: JsonObject;
+  /** Parts of its content that are whole. */
+  readonly content: JsonObject[];
+  /** Where the text of its open part begins within the text of the answer; undefined where none is open. */
+  textFrom: number | undefined;
+}
+
+/**
+ * Where a stream of responses stands whose bytes are passed as they are. Parts say nothing of items, ids and numbers, and a
+ * writer that goes on has to know them.
+ */
+export class OutputPosition {
+  /** Of the next event. */
+  sequence = 0;
+  /** Of the next item. */
+  nextIndex = 0;
+  /** Unix seconds. */
+  createdAt: number | undefined;
+  ended = false;
+  /** Items that are whole, by their index. */
+  readonly done = new Map<number, JsonObject>();
+  readonly open = new Map<number, OpenOutput>();
+  #textLength = 0;
+
+  /** Notes an event that was read, with what it meant. */
+  note(event: JsonObject, parts: readonly StreamPart[], from: number): void {
+    this.sequence = (readCount(event['sequence_number']) ?? this.sequence) + 1;
+    switch (event['type']) {
+      case 'response.created':
+        this.createdAt = readCount(readObject(event['response'])?.['created_at']);
+        break;
+      case 'response.output_item.added':
+        this.#added(outputIndex(event), readObject(event['item']) ?? {});
+        break;
+      case 'response.output_item.done':
+        this.open.delete(outputIndex(event));
+        this.done.set(outputIndex(event), readObject(event['item']) ?? {});
+        break;
+      case 'response.content_part.added':
+        this.#partAdded(this.open.get(outputIndex(event)), readObject(event['part']));
+        break;
+      case 'response.content_part.done':
+        this.#partDone(this.open.get(outputIndex(event)), readObject(event['part']));
+        break;
+      case 'response.completed':
+      case 'response.incomplete':
+        this.ended = true;
+        break;
+      default:
+    }
+    for (let index = from; index < parts.length; index += 1) {
+      const part = parts[index];
+      if (part?.type === 'text-delta') this.#textLength += part.text.length;
+    }
+  }
+
+  #added(index: number, item: JsonObject): void {
+    this.nextIndex = Math.max(this.nextIndex, index + 1);
+    this.open.set(index, { item, content: [], textFrom: undefined });
+  }
+
+  #partAdded(open: OpenOutput | undefined, part: JsonObject | undefined): void {
+    if (open !== undefined && readText(part?.['type']) === 'output_text') open.textFrom = this.#textLength;
+  }
+
+  #partDone(open: OpenOutput | undefined, part: JsonObject | undefined): void {
+    if (open === undefined || part === undefined) return;
+    open.content.push(part);
+    open.textFrom = undefined;
+  }
+}
+
+/** Keyed by the stream's `start` part, which is what a writer is given of the stream. */
+const POSITIONS = new WeakMap<StreamPart, OutputPosition>();
+
+export function rememberPosition(start: StreamPart, position: OutputPosition): void {
+  POSITIONS.set(start, position);
+}
+
+/** The reader's position as it is now; `undefined` where the parts don't come from a reader of this dialect. */
+export function positionOf(parts: readonly StreamPart[]): OutputPosition | undefined {
+  for (const part of parts) {
+    const position = part.type === 'start' ? POSITIONS.get(part) : undefined;
+    if (position !== undefined) return position;
+  }
+  return undefined;
+}
