@@ -18,6 +18,7 @@ const FOR_APPS = [
   'providers',
   'storage',
   'credentials',
+  'drill',
   'local-models',
 ];
 
@@ -35,6 +36,7 @@ export const RULES = {
   'packages/storage': { values: ['contracts'], types: ['config', 'auth'] },
   'packages/local-models': { values: ['contracts', 'config'], types: [] },
   'packages/credentials': { values: ['contracts', 'network', 'config', 'auth', 'storage'], types: [] },
+  'packages/drill': { values: ['contracts', 'state', 'config', 'auth', 'providers'], types: [] },
   'apps/primary': { values: FOR_APPS, types: [] },
   'apps/worker': { values: [...FOR_APPS, 'log-analysis'], types: [] },
   // Roles are started as processes: it runs no model itself.
