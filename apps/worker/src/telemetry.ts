@@ -1,4 +1,5 @@
 import type { CredentialStatus } from '@moltbot/auth';
+import { JOBS } from '@moltbot/contracts';
 import { type CredentialsEvent, credentialsEventLine, refreshResultOf } from '@moltbot/credentials';
 import { LOAD_STATE_LEVELS, type LocalModelEvent, localModelEventLine } from '@moltbot/local-models';
 import {
@@ -38,8 +39,19 @@ export interface Telemetry {
   configRefused(error: unknown): void;
 }
 
+const JOB_OUTCOMES: readonly JobEvent['type'][] = [
+  'completed',
+  'failed',
+  'dead',
+  'cancelled',
+  'handed-back',
+  'stalled',
+];
+
 export function createTelemetry(options: TelemetryOptions): Telemetry {
   const { logger, metrics } = options;
+  // From zero on, so that the first event is seen as a change.
+  for (const type of Object.keys(JOBS)) for (const outcome of JOB_OUTCOMES) metrics.jobs.inc({ type, outcome }, 0);
   return {
     jobEvent: (event) => {
       reportJob(event, options);
@@ -142,16 +154,16 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
 
 function reportJob(event: JobEvent, { logger, metrics, clock = Date.now }: TelemetryOptions): void {
   if (event.type === 'stalled') {
-    metrics.jobs.inc({ job: event.name, outcome: event.type });
+    metrics.jobs.inc({ type: event.name, outcome: event.type });
     logger.warn('job taken over: its worker was not heard of', { jobId: event.id, queue: event.queue });
     return;
   }
   const { attempt, durationMs } = event;
   const job = attempt.name;
-  metrics.jobs.inc({ job, outcome: event.type });
-  metrics.jobDuration.observe({ job }, durationMs / 1_000);
+  metrics.jobs.inc({ type: job, outcome: event.type });
+  metrics.jobDuration.observe({ type: job }, durationMs / 1_000);
   // Later attempts wait because they are backed off.
-  if (attempt.attempt === 1) metrics.jobWait.observe({ job }, (clock() - durationMs - attempt.dueAt) / 1_000);
+  if (attempt.attempt === 1) metrics.jobWait.observe({ type: job }, (clock() - durationMs - attempt.dueAt) / 1_000);
   const fields = {
     job,
     jobId: attempt.id,

@@ -80,7 +80,7 @@ describe('a worker on the embedded database', () => {
     expect((await fetch(`${url}/health`)).status).toBe(200);
     expect(await (await fetch(`${url}/ready`)).json()).toMatchObject({ status: 'ok', phase: 'working' });
     const metrics = await (await fetch(`${url}/metrics`)).text();
-    expect(metrics).toContain('moltbot_jobs_total{job="warmup",outcome="completed"} 1\n');
+    expect(metrics).toContain('moltbot_jobs_total{type="warmup",outcome="completed"} 1\n');
     expect(metrics).toContain('moltbot_model_load_state{model="demo:assistant"} 2\n');
     expect(metrics).toContain('moltbot_attempts_total{provider="demo",model="assistant",outcome="ok"} 1\n');
     expect(metrics).toMatch(/moltbot_queue_jobs\{queue="default",state="completed"\} [1-9]/);

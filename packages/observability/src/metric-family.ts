@@ -139,6 +139,7 @@ export class MetricFamily<C extends Cell> {
     this.#limits = limits;
     this.#seen = row.labels.map(() => new Set());
     if (row.labels.length === 0) this.#series.set(this.unlabelled, { values: [], labels: {} });
+    else if (row.known !== undefined) for (const values of combinationsOf(row.labels, row.known)) this.#insert(values);
   }
 
   /** The only cell of a metric without labels. */
@@ -226,6 +227,7 @@ export class MetricFamily<C extends Cell> {
       }
       node = next;
     }
+    for (const [index, value] of values.entries()) this.#seen[index]?.add(value);
     const cell = this.#makeCell();
     node.set(values.at(-1) ?? '', cell);
     // To Prometheus a label without a value is none.
@@ -247,4 +249,14 @@ export class MetricFamily<C extends Cell> {
     }
     node.delete(values.at(-1) ?? '');
   }
+}
+
+function combinationsOf(
+  labels: readonly string[],
+  known: Readonly<Record<string, readonly string[]>>,
+): readonly (readonly string[])[] {
+  return labels.reduce<readonly (readonly string[])[]>(
+    (combinations, label) => combinations.flatMap((before) => (known[label] ?? []).map((value) => [...before, value])),
+    [[]],
+  );
 }

@@ -15,8 +15,9 @@ afterEach(() => {
   metrics.close();
 });
 
+/** Those that are not zero. */
 async function lines(pattern: RegExp): Promise<string[]> {
-  return (await metrics.render()).split('\n').filter((line) => pattern.test(line));
+  return (await metrics.render()).split('\n').filter((line) => pattern.test(line) && !/_total\{.*\} 0$/.test(line));
 }
 
 const usage = { inputTokens: 100, outputTokens: 11, cachedInputTokens: 40, cacheWriteTokens: 7, reasoningTokens: 3 };

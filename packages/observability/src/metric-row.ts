@@ -6,6 +6,10 @@ export interface MetricRow {
   readonly labels: readonly string[];
   /** Labels that are left out where they have no value (`error_type` of what went well), as OpenTelemetry has it. */
   readonly optional?: readonly string[];
+  /**
+   * Values of all labels that are known beforehand: each combination counts from zero, so that the first event is seen as a change.
+   */
+  readonly known?: Readonly<Record<string, readonly string[]>>;
   /** Upper bounds in the metric's unit; of histograms only. */
   readonly buckets?: readonly number[];
   /** How a gauge is read over several processes; counters and histograms are summed. */

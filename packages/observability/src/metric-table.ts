@@ -25,6 +25,7 @@ export const METRICS = {
     type: 'counter',
     help: 'Accepted requests that the ledger has no row of: dropped (ledger), or left without an end by a fault of ours (open).',
     labels: ['why'],
+    known: { why: ['ledger', 'open'] },
   },
   costMicros: {
     name: 'moltbot_cost_micros_total',
@@ -49,6 +50,7 @@ export const METRICS = {
     type: 'counter',
     help: 'Broken answers that another model went on with, by rung of the ladder (prefill, continue, anew) and outcome.',
     labels: ['rung', 'outcome'],
+    known: { rung: ['prefill', 'continue', 'anew'], outcome: ['joined', 'failed'] },
   },
   chainTargets: {
     name: 'moltbot_chain_targets',
@@ -121,6 +123,7 @@ export const METRICS = {
     type: 'counter',
     help: 'Ends of streamed requests: complete; joined or replaced by another model after a break; cut or stalled where none could go on; cancelled; refused or failed before the first content.',
     labels: ['outcome'],
+    known: { outcome: ['complete', 'joined', 'replaced', 'cut', 'stalled', 'cancelled', 'refused', 'failed'] },
   },
   contentGap: {
     name: 'moltbot_content_gap_seconds',
@@ -196,6 +199,7 @@ export const METRICS = {
     type: 'counter',
     help: 'Changes of config.yml or auth.json that were noticed: applied or refused.',
     labels: ['result'],
+    known: { result: ['applied', 'refused'] },
   },
   logLinesDropped: {
     name: 'moltbot_log_lines_dropped_total',
@@ -207,20 +211,20 @@ export const METRICS = {
     name: 'moltbot_jobs_total',
     type: 'counter',
     help: 'Attempts at jobs, by outcome: completed, failed (will be tried again), dead (will not), cancelled, handed-back, stalled (its worker is gone; it is done again).',
-    labels: ['job', 'outcome'],
+    labels: ['type', 'outcome'],
   },
   jobDuration: {
     name: 'moltbot_job_duration_seconds',
     type: 'histogram',
     help: 'Duration of one attempt at a job.',
-    labels: ['job'],
+    labels: ['type'],
     buckets: WORK_SECONDS,
   },
   jobWait: {
     name: 'moltbot_job_wait_seconds',
     type: 'histogram',
     help: 'How long a job that was due waited for its first attempt.',
-    labels: ['job'],
+    labels: ['type'],
     buckets: WORK_SECONDS,
   },
   queueJobs: {

@@ -36,6 +36,8 @@ describe('metrics', () => {
       expect(row.name).toMatch(/^(moltbot|gen_ai)_[a-z_]+$/);
       expect(row.name.endsWith('_total')).toBe(row.type === 'counter');
       expect(row.buckets !== undefined).toBe(row.type === 'histogram');
+      // Prometheus has these for where a series comes from.
+      expect(row.labels).not.toEqual(expect.arrayContaining([expect.stringMatching(/^(job|instance)$/)]));
       expect(row.buckets ?? []).toEqual([...(row.buckets ?? [])].sort((a, b) => a - b));
     }
   });
@@ -65,7 +67,7 @@ describe('metrics', () => {
   });
 
   it('observe into cumulated buckets whose bounds are inclusive', async () => {
-    for (const value of [0.1, 0.3, 2.5, 4_000, -5]) metrics.jobDuration.observe({ job: 'warmup' }, value);
+    for (const value of [0.1, 0.3, 2.5, 4_000, -5]) metrics.jobDuration.observe({ type: 'warmup' }, value);
     const counts = Object.fromEntries(
       (await lines('moltbot_job_duration_seconds_bucket')).map((line) => [
         /le="([^"]+)"/.exec(line)?.[1],
@@ -74,7 +76,7 @@ describe('metrics', () => {
     );
     expect(counts).toMatchObject({ '0.1': '2', '0.5': '3', '1': '3', '2.5': '4', '3600': '4', '+Inf': '5' });
     expect(await lines('moltbot_job_duration_seconds_count')).toEqual([
-      'moltbot_job_duration_seconds_count{job="warmup"} 5',
+      'moltbot_job_duration_seconds_count{type="warmup"} 5',
     ]);
     expect((await lines('moltbot_job_duration_seconds_sum'))[0]).toMatch(/ 4002\.9$/);
   });
@@ -160,6 +162,26 @@ describe('metrics', () => {
     const started = performance.now();
     await metrics.render();
     expect(performance.now() - started).toBeLessThan(3_000);
+  });
+
+  it('count from zero where all values of the labels are known, so that the first event is a change', async () => {
+    expect(await lines('moltbot_messages_unaccounted_total')).toEqual([
+      'moltbot_messages_unaccounted_total{why="ledger"} 0',
+      'moltbot_messages_unaccounted_total{why="open"} 0',
+    ]);
+    metrics.unaccounted.inc({ why: 'open' });
+    metrics.rescues.inc({ rung: 'anew', outcome: 'failed' }, 2);
+    expect(await lines('moltbot_messages_unaccounted_total{why="open"}')).toEqual([
+      'moltbot_messages_unaccounted_total{why="open"} 1',
+    ]);
+    expect(await lines('moltbot_rescues_total{')).toEqual([
+      'moltbot_rescues_total{rung="prefill",outcome="joined"} 0',
+      'moltbot_rescues_total{rung="prefill",outcome="failed"} 0',
+      'moltbot_rescues_total{rung="continue",outcome="joined"} 0',
+      'moltbot_rescues_total{rung="continue",outcome="failed"} 0',
+      'moltbot_rescues_total{rung="anew",outcome="joined"} 0',
+      'moltbot_rescues_total{rung="anew",outcome="failed"} 2',
+    ]);
   });
 
   it('say what runs', async () => {

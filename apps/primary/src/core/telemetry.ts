@@ -5,7 +5,7 @@ import type {
   JwtVerifierEvent,
   LimiterEvent,
 } from '@moltbot/auth';
-import { isCallersFault, type MoltbotError, type RequestRecord } from '@moltbot/contracts';
+import { DIALECTS, isCallersFault, type MoltbotError, type RequestRecord } from '@moltbot/contracts';
 import { type CredentialsEvent, credentialsEventLine, refreshResultOf } from '@moltbot/credentials';
 import { LOAD_STATE_LEVELS, type LocalModelEvent, localModelEventLine } from '@moltbot/local-models';
 import {
@@ -73,8 +73,14 @@ export interface Telemetry {
   configRefused(error: unknown): void;
 }
 
+const OUTCOMES = ['complete', 'rescued', 'refused', 'failed', 'interrupted', 'cancelled'] as const;
+
 export function createTelemetry(options: { readonly logger: Logger; readonly metrics: Metrics }): Telemetry {
   const { logger, metrics } = options;
+  // From zero on, so that the first failure is seen as a change.
+  for (const dialect of DIALECTS) {
+    for (const outcome of OUTCOMES) metrics.requests.inc({ operation: 'chat', dialect, outcome }, 0);
+  }
   return {
     logger,
     routerObserver: (ledger) => {
