@@ -186,6 +186,92 @@ describe('a logger', () => {
     expect(reports[0]).toContain('/dev/full');
   });
 
+  it('prints what people wrote only where that is asked for, and secrets in no case', async () => {
+    const canary = ['sk-', 'canary0123456789abcdef'].join('');
+    const fields = { prompt: `my words ${canary}`, messages: [{ role: 'user', content: 'hello' }] };
+    const silent = open();
+    silent.logger.info('x', fields);
+    await silent.logger.close();
+    expect(silent.sink.text).not.toMatch(/my words|hello|canary/);
+
+    const talking = open({ content: true });
+    talking.logger.info('x', fields);
+    talking.logger.child({ completion: 'theirs' }).info('y');
+    await talking.logger.close();
+    expect(talking.sink.text).toMatch(/my words .*hello.*\n.*theirs/);
+    expect(talking.sink.text).not.toContain('canary');
+  });
+
+  it('tells in one line of all outputs how much an output has dropped, once it works again', async () => {
+    const drops: [number, string][] = [];
+    const stuck: (() => void)[] = [];
+    let reads = false;
+    let text = '';
+    const stream = new Writable({
+      write: (chunk: Buffer, _encoding, done) => {
+        text += chunk.toString();
+        if (reads) done();
+        else stuck.push(done);
+      },
+    });
+    const logger = createLogger({
+      role: 'test',
+      console: stream,
+      file: join(folder, 'log'),
+      onDrop: (count, sink) => drops.push([count, sink]),
+    });
+    for (let turn = 0; turn < 40; turn += 1) {
+      for (let index = 0; index < 50; index += 1) logger.info('x'.repeat(4_000));
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
+    }
+    const dropped = drops.reduce((sum, [count]) => sum + count, 0);
+    expect(new Set(drops.map(([, sink]) => sink))).toEqual(new Set(['console']));
+    reads = true;
+    for (const done of stuck) done();
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+    logger.info('after');
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+    await logger.close();
+    const told = { level: 'warn', message: 'log lines were dropped', sink: 'console', count: dropped };
+    expect(JSON.parse(text.trimEnd().split('\n').at(-1) ?? '')).toMatchObject(told);
+    const file = (await readFile(join(folder, 'log'), 'utf8')).trimEnd().split('\n');
+    expect(JSON.parse(file.at(-1) ?? '')).toMatchObject(told);
+  });
+
+  it('refuses a syslog URL that is none', () => {
+    expect(() => createLogger({ role: 'test', console: 'none', syslog: { url: 'http://logs.test' } })).toThrow(
+      'expected the URL of a syslog server',
+    );
+  });
+
+  it('goes on while the syslog server is away, tells so elsewhere, and ends in time', async () => {
+    let dropped = 0;
+    const stderr = jest.spyOn(process.stderr, 'write').mockImplementation(() => true);
+    const { sink, logger } = open({
+      syslog: { url: 'tcp://127.0.0.1:1', buffer: 20_000 },
+      onDrop: (count) => (dropped += count),
+    });
+    for (let index = 0; index < 1_000; index += 1) logger.info(`line ${index}`);
+    await new Promise((resolve) => {
+      setTimeout(resolve, 200);
+    });
+    const began = performance.now();
+    await logger.close();
+    expect(performance.now() - began).toBeLessThan(15_000);
+    stderr.mockRestore();
+    expect(sink.records.filter(({ message }) => String(message).startsWith('line'))).toHaveLength(1_000);
+    expect(sink.records).toContainEqual(
+      expect.objectContaining({ message: 'syslog server lost, lines wait', server: 'tcp://127.0.0.1:1' }),
+    );
+    expect(dropped).toBeGreaterThanOrEqual(1_000);
+  });
+
   it('says nothing after its end and ends only once', async () => {
     const { sink, logger } = open();
     logger.info('last');

@@ -29,6 +29,10 @@ function openFile(options: Partial<RotatingFileOptions> = {}): RotatingFile {
   });
 }
 
+/** Sets when a file was last written. */
+const stamp = async (name: string, time: number): Promise<void> =>
+  utimes(join(folder, name), new Date(time), new Date(time));
+
 const read = async (name: string): Promise<string> => readFile(join(folder, name), 'utf8');
 
 describe('a rotating log file', () => {
@@ -53,6 +57,87 @@ describe('a rotating log file', () => {
       ['moltbot.log', 'moltbot.log.1', 'moltbot.log.2'].map(async (name) => (await read(name))[0]),
     );
     expect(first).toEqual(['5', '4', '3']);
+  });
+
+  it('is rotated when an hour or a day has begun since its first line, also by the next process', async () => {
+    const DAY = 86_400_000;
+    let date = Date.UTC(2026, 0, 1, 23, 59, 59);
+    const open = () => openFile({ rotate: 'daily', date: () => date });
+    const file = open();
+    file.write('first day\n');
+    await file.flush();
+    await stamp('moltbot.log', date);
+    date += 2_000;
+    file.write('second day\n');
+    await file.flush();
+    file.write('still the second\n');
+    await file.close();
+    await stamp('moltbot.log', date);
+    expect(await read('moltbot.log.1')).toBe('first day\n');
+    expect(await read('moltbot.log')).toBe('second day\nstill the second\n');
+
+    date += DAY;
+    const next = open();
+    next.write('third day\n');
+    await next.close();
+    expect(await read('moltbot.log')).toBe('third day\n');
+    expect(await read('moltbot.log.2')).toBe('first day\n');
+
+    const hourly = openFile({ path: join(folder, 'hourly.log'), rotate: 'hourly', date: () => date });
+    for (let index = 0; index < 3; index += 1) {
+      hourly.write(`hour ${index}\n`);
+      await hourly.flush();
+      date += 3_600_000;
+    }
+    await hourly.close();
+    expect((await readdir(folder)).filter((name) => name.startsWith('hourly')).sort()).toEqual([
+      'hourly.log',
+      'hourly.log.1',
+      'hourly.log.2',
+    ]);
+  });
+
+  it('deletes rotated files that are too old when it is rotated, and nothing else', async () => {
+    let date = Date.UTC(2026, 0, 10);
+    for (const name of ['moltbot.log.1', 'moltbot.log.2', 'moltbot.log.gz', 'other.log.3']) {
+      await writeFile(join(folder, name), 'old\n');
+      await stamp(name, date - (name === 'moltbot.log.1' ? 1_000 : 900_000));
+    }
+    const file = openFile({ rotate: 'hourly', maxAge: 600_000, maxFiles: 9, date: () => date });
+    file.write('one\n');
+    await file.flush();
+    await stamp('moltbot.log', date);
+    date += 300_000;
+    const later = openFile({ maxSize: 5, maxAge: 600_000, maxFiles: 9, date: () => date });
+    later.write('two two\n');
+    await later.flush();
+    await Promise.all([file.close(), later.close()]);
+    expect((await readdir(folder)).sort()).toEqual([
+      'moltbot.log',
+      'moltbot.log.1',
+      'moltbot.log.2',
+      'moltbot.log.gz',
+      'other.log.3',
+    ]);
+    expect(await read('moltbot.log.1')).toBe('one\n');
+  });
+
+  it('lets two writers rotate at midnight without losing a line', async () => {
+    let date = Date.now();
+    const open = () => openFile({ rotate: 'hourly', maxFiles: 50, date: () => date });
+    const [one, two] = [open(), open()];
+    for (let hour = 0; hour < 5; hour += 1) {
+      for (let index = 0; index < 50; index += 1) {
+        one.write(`one ${hour} ${index}\n`);
+        two.write(`two ${hour} ${index}\n`);
+        if (index % 10 === 0) await Promise.all([one.flush(), two.flush()]);
+      }
+      date += 3_600_000;
+    }
+    await Promise.all([one.close(), two.close()]);
+    const lines = (await Promise.all((await readdir(folder)).map(read))).join('').trimEnd().split('\n');
+    expect(new Set(lines).size).toBe(500);
+    expect(dropped).toEqual([]);
   });
 
   it('goes on with the file of the process before, and ends the half line that a kill left', async () => {

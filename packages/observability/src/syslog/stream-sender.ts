@@ -72,6 +72,8 @@ export class StreamSender {
   #receiptDueBy = 0;
   #failures = 0;
   #hasConfirmed = false;
+  /** What goes over this connection was lost on one before: a receipt soon spares sending it a third time. */
+  #isRepeating = false;
   #isLost = false;
   #closed = false;
   #destroyed = false;
@@ -160,7 +162,8 @@ export class StreamSender {
       this.#options.onTook();
     }
     if (!link.isOpen || this.#waiting.length > 0) return;
-    if (this.#closed || link.sent.bytes > this.#options.maxBytes * RECEIPT_AT) this.#askForReceipt(link);
+    if (this.#closed || this.#isRepeating || link.sent.bytes > this.#options.maxBytes * RECEIPT_AT)
+      this.#askForReceipt(link);
     else this.#askLater(link);
   }
 
@@ -227,6 +230,7 @@ export class StreamSender {
   }
 
   #askForReceipt(link: SyslogLink): void {
+    this.#isRepeating = false;
     clearTimeout(this.#receipt);
     this.#receipt = undefined;
     this.#finishing.add(link);
@@ -258,6 +262,7 @@ export class StreamSender {
     } else if (end.type === 'lost' || (this.#hasConfirmed && !this.#closed)) {
       // A receiver that never closes after us would get everything twice: it is believed to have read what it took.
       this.#waiting.putBack(sent);
+      this.#isRepeating = true;
     }
     if (end.type === 'lost' && wasCurrent) this.#failed(end.error);
     else this.#pump();
