@@ -71,6 +71,26 @@ const READERS = {
       return answer.choices[0]?.message.content ?? '';
     },
   },
+  responses: {
+    stream: async (): Promise<string> =>
+      completed(await openai.responses.stream({ model: 'default', input: 'What is this?' }).finalResponse()),
+    events: async (): Promise<string> => {
+      let text = '';
+      let last: string | undefined;
+      for await (const event of await openai.responses.create({
+        model: 'default',
+        input: 'What is this?',
+        stream: true,
+      })) {
+        if (event.type === 'response.output_text.delta') text += event.delta;
+        last = event.type;
+      }
+      if (last !== 'response.completed') throw new Error(`ended with ${last}`);
+      return text;
+    },
+    whole: async (): Promise<string> =>
+      completed(await openai.responses.create({ model: 'default', input: 'What is this?' })),
+  },
   anthropic: {
     stream: async (): Promise<string> =>
       textOf(await anthropic.messages.stream({ model: 'default', max_tokens: 999, messages: QUESTION }).finalMessage()),
@@ -89,6 +109,11 @@ const READERS = {
       textOf(await anthropic.messages.create({ model: 'default', max_tokens: 999, messages: QUESTION })),
   },
 } as const;
+
+function completed(response: OpenAI.Responses.Response): string {
+  if (response.status !== 'completed') throw new Error(`ended as ${response.status}`);
+  return response.output_text;
+}
 
 function textOf(message: Anthropic.Message): string {
   return message.content.map((block) => (block.type === 'text' ? block.text : '')).join('');
@@ -128,7 +153,7 @@ async function outcome(read: () => Promise<string>): Promise<string | undefined>
   }
 }
 
-describe.each(['openai', 'anthropic'] as const)('a caller with the SDK of %s', (door) => {
+describe.each(['openai', 'responses', 'anthropic'] as const)('a caller with the SDK of %s', (door) => {
   describe.each(KINDS)('over an upstream of %s', (kind) => {
     it.each(BREAKS)('never takes a stream that is %s for complete', async (name, behaviour) => {
       server.setTargets([target(kind, broken)]);
@@ -136,7 +161,7 @@ describe.each(['openai', 'anthropic'] as const)('a caller with the SDK of %s', (
         broken.setScript(behaviour(after));
         for (const reader of ['stream', 'events'] as const) {
           expect([after, reader, await outcome(READERS[door][reader])]).toEqual([after, reader, undefined]);
-          expect(server.lastBody()).not.toMatch(/\[DONE\]|message_stop|"finish_reason":"(?!error)|"stop_reason":"/);
+          expect(server.lastBody()).not.toMatch(/\[DONE\]|message_stop|"finish_reason":"(?!error)|"stop_reason":"|response\.(completed|incomplete)/);
           expect(server.lastBody()).toContain('"error"');
         }
       }
@@ -149,7 +174,7 @@ describe.each(['openai', 'anthropic'] as const)('a caller with the SDK of %s', (
         // Google sends a call in one event: broken before it, nothing of the call is known, and the next model goes on.
         const rescued = kind === 'gemini' ? `Wait. ${SCRIPTED_TEXT}` : undefined;
         expect([after, await outcome(READERS[door].stream)]).toEqual([after, rescued]);
-        expect(server.lastBody()).not.toMatch(/"finish_reason":"tool_calls"|"stop_reason":"tool_use"/);
+        expect(server.lastBody()).not.toMatch(/"finish_reason":"tool_calls"|"stop_reason":"tool_use"|function_call_arguments\.done/);
       }
     });
 

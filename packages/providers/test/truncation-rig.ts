@@ -8,6 +8,7 @@ import { createModel, createProvider } from '../src/catalogue.js';
 import { readBody } from '../src/demo/read-body.js';
 import { anthropicMessagesDoor } from '../src/dialects/anthropic-messages/door.js';
 import { openAiChatDoor } from '../src/dialects/openai-chat/door.js';
+import { openAiResponsesDoor } from '../src/dialects/openai-responses/door.js';
 import type { DialectDoor, DoorError } from '../src/dialect-door.js';
 import { createNetwork } from '@moltbot/network';
 import { createUpstreamClient } from '../src/http/upstream-client.js';
@@ -33,7 +34,7 @@ export interface TruncationServer {
   readonly close: () => Promise<void>;
 }
 
-/** The plainest HTTP server over the engine and both doors: what it writes is what a caller gets. */
+/** The plainest HTTP server over the engine and all doors: what it writes is what a caller gets. */
 export async function startTruncationServer(): Promise<TruncationServer> {
   const state = createMemoryState();
   const client = createUpstreamClient({ network: createNetwork({ maxConnections: 64 }) });
@@ -56,7 +57,7 @@ export async function startTruncationServer(): Promise<TruncationServer> {
   });
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const door = request.url?.endsWith('/messages') === true ? anthropicMessagesDoor : openAiChatDoor;
+    const door = doorOf(request.url ?? '');
     const bytes = await readBody(request, 1_000_000);
     if (bytes === 'too-large') throw new Error('too large');
     const gone = new AbortController();
@@ -76,9 +77,10 @@ export async function startTruncationServer(): Promise<TruncationServer> {
         model: 'a:b',
         includeUsage: call.wantsStreamUsage,
         estimatedInputTokens: 1,
+        asked: call,
       };
       if (call.stream) {
-        const stream = await engine.stream({ call, plan, signal: gone.signal });
+        const stream = await engine.stream({ call, plan, signal: gone.signal, replaceable: door.replaces });
         response.writeHead(200, { 'content-type': 'text/event-stream' });
         await sayStream({ stream, say, writer: () => door.createStreamWriter(context) });
       } else {
@@ -119,6 +121,11 @@ export async function startTruncationServer(): Promise<TruncationServer> {
   };
 }
 
+function doorOf(url: string): DialectDoor {
+  if (url.endsWith('/messages')) return anthropicMessagesDoor;
+  return url.endsWith('/responses') ? openAiResponsesDoor : openAiChatDoor;
+}
+
 /** The upstream's bytes as long as they come, then the writer's words. */
 async function sayStream(options: {
   readonly stream: ServedStream;
@@ -128,20 +135,25 @@ async function sayStream(options: {
   const { stream, say } = options;
   const passed: StreamPart[] = [];
   let writer = stream.sameDialect ? undefined : options.writer();
-  const takeOver = (): NonNullable<typeof writer> => {
+  const takeOver = (shown?: string): NonNullable<typeof writer> => {
     if (writer === undefined) {
       const start = passed.find((part) => part.type === 'start');
       writer = options.writer();
-      writer.resume(passed, { id: start?.id, model: start?.model });
+      writer.resume(passed, { id: start?.id, model: start?.model, shown });
     }
     return writer;
   };
   try {
-    for await (const { bytes, parts } of stream.frames) {
+    for await (const { bytes, parts, segment } of stream.frames) {
       if (writer === undefined && bytes !== undefined) {
         passed.push(...parts);
         say(bytes);
-      } else say(takeOver().write(parts));
+        continue;
+      }
+      const speaker = takeOver(segment?.shown);
+      if (segment !== undefined)
+        say(speaker.segment?.({ model: segment.model.ref, replaces: segment.replaces }) ?? '');
+      say(speaker.write(parts));
     }
     if (writer !== undefined || passed.at(-1)?.type !== 'end') say(takeOver().end());
   } catch (error) {
