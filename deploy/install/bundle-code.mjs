@@ -24,6 +24,7 @@ const PLACES = {
   'apps/cli/package.json': '../package.json',
   'apps/primary/package.json': '../package.json',
   'apps/worker/package.json': '../package.json',
+  'deploy/install/release.json': '../release.json',
   // The wrapper of a checkout: a release has none, so that it is called by its name.
   moltbot: '../no-checkout/moltbot',
 };

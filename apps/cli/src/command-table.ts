@@ -283,6 +283,33 @@ export const COMMANDS: readonly CommandRow[] = [
     ],
     load: async () => (await import('./commands/logs-analyze.js')).logsAnalyze,
   },
+  {
+    name: 'service install',
+    key: 'serviceInstall',
+    load: async () => (await import('./commands/service.js')).serviceInstall,
+  },
+  {
+    name: 'service uninstall',
+    key: 'serviceUninstall',
+    load: async () => (await import('./commands/service.js')).serviceUninstall,
+  },
+  {
+    name: 'service status',
+    key: 'serviceStatus',
+    load: async () => (await import('./commands/service.js')).serviceStatus,
+  },
+  { name: 'service test', key: 'serviceTest', load: async () => (await import('./commands/service.js')).serviceTest },
+  {
+    name: 'update',
+    key: 'update',
+    options: [
+      { flags: '--check', key: 'check' },
+      { flags: '--version <version>', key: 'toVersion' },
+      { flags: '--from <path>', key: 'from' },
+      { flags: '--registry <url>', key: 'registry' },
+    ],
+    load: async () => (await import('./commands/update.js')).update,
+  },
   { name: 'status', key: 'status', load: async () => (await import('./commands/status.js')).status },
   {
     name: 'doctor',

@@ -32,7 +32,7 @@ async function parse(words: readonly string[], messages = english) {
 describe('the command line', () => {
   it('calls the command with its arguments and options', async () => {
     const { calls } = await parse(['keys', 'create', 'laptop', '--scopes', 'chat', '--json']);
-    expect(calls).toEqual([{ name: 'keys create', args: ['laptop'], options: { scopes: 'chat' } }]);
+    expect(calls).toEqual([{ name: 'keys create', args: ['laptop'], options: { scopes: 'chat', json: true } }]);
     expect((await parse(['chat', 'two', 'words', '-m', 'x'])).calls[0]).toMatchObject({
       args: ['two', 'words'],
       options: { model: 'x' },

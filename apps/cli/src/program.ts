@@ -15,7 +15,8 @@ export interface ProgramOptions {
 export function createProgram(options: ProgramOptions): Commander {
   const { messages } = options;
   const program = new Commander('moltbot');
-  settle(program, options);
+  // `update --version 1.2.3` is an option of that command.
+  settle(program, options).enablePositionalOptions();
   program.description(messages.tagline).version(VERSION, '-V, --version', messages.options.version);
   for (const row of COMMANDS) {
     const words = row.name.split(' ');

@@ -10,6 +10,7 @@ export const englishHelp = {
     jobs: 'Jobs that the worker does: ask for them, follow, cancel, retry, read results',
     logs: 'What is in log files',
     auth: 'Credentials by which this server calls the providers',
+    service: 'Have MoltBot start with this machine or session',
   },
   commands: {
     start: 'Start primary and worker together, with an embedded database',
@@ -47,6 +48,14 @@ export const englishHelp = {
     logsAnalyze:
       'Find the templates of log files, with counts, errors, latencies, spikes, odd sequences and what is new. `-` stands for stdin; gzip and zstd are unpacked. No server is needed; Ctrl-C prints what was found so far',
     status: 'Say what runs and whether it is ready',
+    serviceInstall:
+      'Have systemd (a user unit) or launchd run MoltBot, now and from now on; with the MOLTBOT_… and proxy variables of this shell',
+    serviceUninstall: 'Stop the service and take it away; configuration and data stay',
+    serviceStatus: 'Say whether the service is there and runs. Exit code 1: it is there and does not run',
+    serviceTest:
+      'Start MoltBot on spare ports with an empty home, wait until it is ready, and stop it: whether it runs on this machine at all',
+    update:
+      'Put another version beside this one, try it, switch to it, restart the service; back to this one where the new one does not become ready',
     doctor:
       'Check everything that MoltBot stands on, measure what can be measured, and name one cause with its evidence. Exit code 1: there are errors; 2: only warnings (with --lint); 0: neither',
   },
@@ -113,5 +122,9 @@ export const englishHelp = {
     logsHtml: 'also write the report as one HTML file',
     logsTemplatesJsonl: 'also write the template of each line, as JSON lines',
     auditLimit: 'how many at most (100)',
+    check: 'only say whether there is a newer version',
+    toVersion: 'this version (the newest)',
+    from: 'from a release bundle: a file, or the folder that holds it',
+    registry: 'from this npm registry',
   },
 };

@@ -4,6 +4,7 @@ import { englishHelp } from './en-help.js';
 import { englishJobs } from './en-jobs.js';
 import { englishLogs } from './en-logs.js';
 import { englishKeys } from './en-keys.js';
+import { englishService } from './en-service.js';
 
 /** English. `command` is how to call us here. */
 export const english = (command: string) => ({
@@ -12,6 +13,7 @@ export const english = (command: string) => ({
   ...englishJobs(command),
   ...englishKeys(command),
   ...englishLogs(command),
+  ...englishService(command),
   errorAction: (code: ErrorCode): string => ERRORS[code].action.replaceAll('`moltbot ', `\`${command} `),
 
   usageHint: `See: ${command} --help`,

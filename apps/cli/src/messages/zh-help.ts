@@ -11,6 +11,7 @@ export const chineseHelp: typeof englishHelp = {
     jobs: 'worker 执行的任务：提交、跟踪、取消、重试、读取结果',
     logs: '日志文件里有什么',
     auth: '本服务器调用提供方所用的凭据',
+    service: '让 MoltBot 随机器或会话启动',
   },
   commands: {
     start: '同时启动 primary 和 worker，使用内置数据库',
@@ -47,6 +48,12 @@ export const chineseHelp: typeof englishHelp = {
     logsAnalyze:
       '找出日志文件中的模板及其数量、错误、延迟、突增、异常序列和新增内容。`-` 表示标准输入；自动解压 gzip 和 zstd。不需要服务器；按 Ctrl-C 打印目前的结果',
     status: '显示哪些进程在运行、是否就绪',
+    serviceInstall:
+      '让 systemd（用户单元）或 launchd 运行 MoltBot，现在以及以后；带上此 shell 的 MOLTBOT_… 变量和代理变量',
+    serviceUninstall: '停止并移除服务；配置和数据保留',
+    serviceStatus: '说明服务是否已安装并在运行。退出码 1：已安装但未运行',
+    serviceTest: '在空闲端口上用空的主目录启动 MoltBot，等到就绪后停止：检验它能否在此机器上运行',
+    update: '在当前版本旁安装另一版本，试运行后切换并重启服务；新版本无法就绪时恢复原版本',
     doctor:
       '检查 MoltBot 依赖的一切，能测量的都测量，并给出一个原因及其证据。退出码 1：有错误；2：只有警告（使用 --lint 时）；0：都没有',
   },
@@ -113,5 +120,9 @@ export const chineseHelp: typeof englishHelp = {
     logsHtml: '同时把报告写成一个 HTML 文件',
     logsTemplatesJsonl: '同时以 JSON lines 写出每一行的模板',
     auditLimit: '最多显示多少条（100）',
+    check: '只说明是否有新版本',
+    toVersion: '指定版本（默认最新）',
+    from: '来自发布包：文件，或其所在的目录',
+    registry: '来自这个 npm 软件源',
   },
 };

@@ -5,6 +5,7 @@ import { chineseHelp } from './zh-help.js';
 import { chineseJobs } from './zh-jobs.js';
 import { chineseLogs } from './zh-logs.js';
 import { chineseKeys } from './zh-keys.js';
+import { chineseService } from './zh-service.js';
 
 /** Chinese. `command` is how to call us here. */
 export const chinese = (command: string): Messages => ({
@@ -13,6 +14,7 @@ export const chinese = (command: string): Messages => ({
   ...chineseJobs(command),
   ...chineseKeys(command),
   ...chineseLogs(command),
+  ...chineseService(command),
   errorAction: (code) => chineseErrorActions[code].replaceAll('`moltbot ', `\`${command} `),
 
   usageHint: `参见：${command} --help`,
