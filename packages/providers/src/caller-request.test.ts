@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { createCallerRequest, type CallerRequest } from './caller-request.js';
 import { anthropicMessagesDoor } from './dialects/anthropic-messages/door.js';
 import { openAiChatDoor } from './dialects/openai-chat/door.js';
+import { openAiResponsesDoor } from './dialects/openai-responses/door.js';
 import { createOpenAiChatWire } from './dialects/openai-chat/wire.js';
 
 const MESSAGES = [{ role: 'user', content: 'Grüße' }];
@@ -13,9 +14,9 @@ function read(body: string | object, door = openAiChatDoor): CallerRequest {
   return createCallerRequest({ requestId: 'r-1', door, bytes });
 }
 
-function refused(body: string | object): MoltbotError {
+function refused(body: string | object, door = openAiChatDoor): MoltbotError {
   try {
-    read(body);
+    read(body, door);
   } catch (error) {
     return error as MoltbotError;
   }
@@ -156,5 +157,57 @@ describe('a caller’s request', () => {
       `{"messages":[{"role":"user","content":"${'x'.repeat(70_000)}"}],"x":${'['.repeat(levels)}${']'.repeat(levels)}}`;
     expect(read(deep(2_047)).request().unknownFields).toEqual(['x']);
     expect(() => read(deep(100_000))).toThrow(/deeper than 2048/);
+  });
+});
+
+describe('a caller’s request in OpenAI’s responses', () => {
+  const LONG = 'x'.repeat(10_000);
+
+  it.each([
+    { input: 'Hi' },
+    { input: '' },
+    { input: [{ role: 'user', content: 'Hi' }] },
+    { input: [{ type: 'function_call_output', call_id: 'a', output: 'x' }, { id: 'msg_1' }] },
+    { previous_response_id: 'resp_1' },
+    { input: null, conversation: 'conv_1' },
+    { prompt: { id: 'pmpt_1' } },
+    { input: 'Hi', background: true, stream: true },
+  ])('is taken, short and long: %j', (body) => {
+    for (const instructions of ['', LONG]) {
+      expect(read({ ...body, instructions }, openAiResponsesDoor)).toMatchObject({
+        dialect: 'openai-responses',
+        wantsStreamUsage: true,
+      });
+    }
+  });
+
+  it.each([
+    ['input', {}],
+    ['input', { input: null }],
+    ['input', { input: 7 }],
+    ['input', { input: {} }],
+    ['input', { input: [] }],
+    ['input', { messages: MESSAGES }],
+    ['input.1', { input: [{ role: 'user', content: 'Hi' }, 'x'] }],
+    ['input', { input: Array.from({ length: 10_001 }, () => ({ role: 'user', content: '' })) }],
+    ['background', { input: 'Hi', background: true }],
+    ['background', { previous_response_id: 'resp_1', background: true, stream: false }],
+    ['stream', { input: 'Hi', stream: 1 }],
+  ])('is refused at %s, short and long: %j', (param, body) => {
+    for (const instructions of ['', LONG]) {
+      const error = refused({ ...body, instructions }, openAiResponsesDoor);
+      expect(error).toMatchObject({ code: 'invalid_request', http: 400, param });
+    }
+  });
+
+  it('is not parsed where it is long and only passed on', () => {
+    const parse = jest.spyOn(JSON, 'parse');
+    try {
+      const call = read({ model: 'm', input: LONG, stream: true }, openAiResponsesDoor);
+      expect([call.model, call.stream]).toEqual(['m', true]);
+      expect(parse.mock.calls.every(([text]) => text.length < 100)).toBe(true);
+    } finally {
+      parse.mockRestore();
+    }
   });
 });

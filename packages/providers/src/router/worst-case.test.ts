@@ -3,6 +3,7 @@ import type { Settings } from '@moltbot/config';
 import { createCallerRequest } from '../caller-request.js';
 import { anthropicMessagesDoor } from '../dialects/anthropic-messages/door.js';
 import { openAiChatDoor } from '../dialects/openai-chat/door.js';
+import { openAiResponsesDoor } from '../dialects/openai-responses/door.js';
 import type { ChainPlan, Model } from '../target.js';
 import fc from 'fast-check';
 import { type CallSize, chatSize, embeddingsSize } from './call-size.js';
@@ -198,5 +199,62 @@ describe('the size of a call', () => {
 
   it('of embeddings is that of their bytes, and nothing comes out', () => {
     expect(embeddingsSize(400)).toMatchObject({ inputTokens: 100, inputBound: 400, outputLimit: 0, choices: 1 });
+  });
+});
+
+describe('the size of a request in OpenAI’s responses', () => {
+  const sizeOf = (body: object): CallSize =>
+    chatSize(
+      createCallerRequest({ requestId: 'r', door: openAiResponsesDoor, bytes: Buffer.from(JSON.stringify(body)) }),
+    );
+
+  it('goes by its own word for the limit, however long the body is', () => {
+    for (const input of ['Hi', 'x'.repeat(10_000)]) {
+      expect(sizeOf({ input, max_output_tokens: 40, max_tokens: 7 })).toMatchObject({
+        outputLimit: 40,
+        isNewWord: false,
+        choices: 1,
+      });
+      expect(sizeOf({ input, max_tokens: 7 }).outputLimit).toBeUndefined();
+    }
+  });
+
+  it('counts images by themselves, in messages and in results', () => {
+    const data = 'A'.repeat(40_000);
+    const image = { type: 'input_image', image_url: `data:image/png;base64,${data}` };
+    const { inputTokens, inputBound } = sizeOf({
+      input: [
+        { role: 'user', content: [image] },
+        { type: 'function_call_output', call_id: 'a', output: [image] },
+      ],
+    });
+    expect(inputTokens).toBeGreaterThan(2_000);
+    expect(inputTokens).toBeLessThan(2_200);
+    expect(inputBound).toBeLessThan(11_000);
+  });
+
+  it.each([
+    { input: 'Hi', previous_response_id: 'resp_1' },
+    { input: 'Hi', conversation: 'conv_1' },
+    { prompt: { id: 'pmpt_1' } },
+    { input: 'Hi', tools: [{ type: 'web_search' }] },
+    { input: [{ id: 'msg_1' }] },
+    { input: [{ type: 'item_reference', id: 'msg_1' }] },
+    { input: [{ type: 'file_search_call', id: 'fs_1', queries: [], status: 'completed' }] },
+    { input: [{ role: 'user', content: [{ type: 'input_file', file_id: 'file-1' }] }] },
+  ])('is open where something is read that does not stand in it: %j', (body) => {
+    expect(sizeOf(body).inputBound).toBeGreaterThan(1_000_000);
+  });
+
+  it('is what stands in it for a conversation with calls', () => {
+    const { inputBound } = sizeOf({
+      input: [
+        { role: 'user', content: 'Weather?' },
+        { type: 'message', id: 'msg_1', role: 'assistant', content: [{ type: 'output_text', text: 'Let me see.' }] },
+        { type: 'function_call', call_id: 'a', name: 'f', arguments: '{}' },
+        { type: 'function_call_output', call_id: 'a', output: 'Wet' },
+      ],
+    });
+    expect(inputBound).toBeLessThan(1_000);
   });
 });
