@@ -12,9 +12,15 @@ const FIXED_AT_START: readonly string[] = [
   'credentials.store',
   'discovery',
   'logs.format',
+  'logs.console',
+  'logs.content',
   'logs.file',
   'logs.max_size',
+  'logs.rotate',
   'logs.max_files',
+  'logs.max_age',
+  'logs.syslog',
+  'tracing',
 ];
 
 /** Whether a change of this setting waits for the next start. */

@@ -51,6 +51,15 @@ export const proxy = z
   .refine((text) => text === 'direct' || isHttpUrl(text), 'expected `direct` or an http:// or https:// URL')
   .meta({ kind: 'url', expected: 'expected `direct` or an http:// or https:// URL' });
 
+const SYSLOG_URL = /^(?:(?:udp|tcp|tls):\/\/(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[1-9]\d{0,4})?\/?|unix:\/\/\/[^?#]+)$/;
+const SYSLOG_EXPECTED = 'expected udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT or unix:///PATH';
+
+/** Where a syslog server listens. */
+export const syslogUrl = z
+  .string()
+  .refine((text) => SYSLOG_URL.test(text) && URL.canParse(text), SYSLOG_EXPECTED)
+  .meta({ kind: 'url', expected: SYSLOG_EXPECTED });
+
 /** `http:` or `https:` */
 export function isHttpUrl(text: string): boolean {
   return /^https?:$/.test(URL.parse(text)?.protocol ?? '');
