@@ -489,7 +489,9 @@ export const settingsSchema = z.strictObject({
             .string()
             .regex(/^[\x21\x23-\x3c\x3e-\x5c\x5e-\x7e]{1,32}$/, 'expected NAME@NUMBER, at most 32 characters')
             .default('moltbot@32473')
-            .describe('Names the structured data: `NAME@` and your private enterprise number (32473 is that of examples).'),
+            .describe(
+              'Names the structured data: `NAME@` and your private enterprise number (32473 is that of examples).',
+            ),
           max_message: byteSize('7kb', { min: 480, max: 1_048_576 }).describe(
             'Longest message over TCP, TLS and Unix sockets; longer ones are shortened and counted.',
           ),
@@ -502,8 +504,15 @@ export const settingsSchema = z.strictObject({
             .min(1)
             .max(4_096)
             .optional()
-            .describe('PEM file of the authorities that the server’s certificate may come from, instead of the system’s.'),
-          cert_file: z.string().min(1).max(4_096).optional().describe('PEM file of our own certificate, where it asks.'),
+            .describe(
+              'PEM file of the authorities that the server’s certificate may come from, instead of the system’s.',
+            ),
+          cert_file: z
+            .string()
+            .min(1)
+            .max(4_096)
+            .optional()
+            .describe('PEM file of our own certificate, where it asks.'),
           key_file: z.string().min(1).max(4_096).optional().describe('PEM file of its key.'),
           server_name: z
             .string()
@@ -530,7 +539,9 @@ export const settingsSchema = z.strictObject({
         .min(0)
         .max(1)
         .default(1)
-        .describe('Part of the traces that begin here which is kept. A caller’s own `traceparent` decides for its trace.'),
+        .describe(
+          'Part of the traces that begin here which is kept. A caller’s own `traceparent` decides for its trace.',
+        ),
       service_name: z.string().min(1).max(255).default('moltbot').describe('`service.name` of the spans.'),
       attributes: z
         .record(z.string().min(1).max(255), z.string().max(1_024))

@@ -51,7 +51,8 @@ export const proxy = z
   .refine((text) => text === 'direct' || isHttpUrl(text), 'expected `direct` or an http:// or https:// URL')
   .meta({ kind: 'url', expected: 'expected `direct` or an http:// or https:// URL' });
 
-const SYSLOG_URL = /^(?:(?:udp|tcp|tls):\/\/(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[1-9]\d{0,4})?\/?|unix:\/\/\/[^?#]+)$/;
+const SYSLOG_URL =
+  /^(?:(?:udp|tcp|tls):\/\/(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[1-9]\d{0,4})?\/?|unix:\/\/\/[^?#]+)$/;
 const SYSLOG_EXPECTED = 'expected udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT or unix:///PATH';
 
 /** Where a syslog server listens. */
