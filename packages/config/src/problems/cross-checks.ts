@@ -39,7 +39,6 @@ export function crossCheck(context: CrossCheckContext): CrossCheckResult {
       ...checkPolicyChains(context),
       ...checkCycles(context),
       ...checkPorts(context),
-      ...checkSyslogKey(context),
     ],
     warnings: checked.flatMap(({ warning }) => warning ?? []),
   };
@@ -69,14 +68,6 @@ function checkLocalProvider(context: CrossCheckContext): readonly ConfigProblem[
   if (!Object.hasOwn(providers, LOCAL_PROVIDER) || Object.keys(local_models.models).length === 0) return [];
   const detail = '`local` is the provider of `local_models`; give this one another name';
   return [conflict(['providers', LOCAL_PROVIDER], detail, context)];
-}
-
-/** A certificate and its key prove something only together. */
-function checkSyslogKey(context: CrossCheckContext): readonly ConfigProblem[] {
-  const { cert_file, key_file } = context.settings.logs.syslog;
-  if ((cert_file === undefined) === (key_file === undefined)) return [];
-  const [missing, given] = cert_file === undefined ? ['cert_file', 'key_file'] : ['key_file', 'cert_file'];
-  return [conflict(['logs', 'syslog', missing], `is missing; \`${given}\` is of no use without it`, context)];
 }
 
 function checkChainNames(context: CrossCheckContext): readonly ConfigProblem[] {

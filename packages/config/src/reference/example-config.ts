@@ -92,6 +92,8 @@ const RECORD_NAMES: Readonly<Record<string, string>> = {
   'providers.<name>.headers': 'x-team',
   'providers.<name>.query': 'api-version',
   'providers.<name>.oauth.authorize_params': 'prompt',
+  'tracing.headers': 'x-team',
+  'tracing.attributes': 'deployment.environment.name',
 };
 
 const HEADER = `# The whole of config.yml with the product's defaults: every line may be left out.

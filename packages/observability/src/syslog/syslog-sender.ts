@@ -58,7 +58,7 @@ async function openSocket(address: Exclude<SyslogAddress, { transport: 'udp' }>,
       readyEvent: 'connect',
     };
   }
-  const [ca, cert, key] = await Promise.all([tls.caFile, tls.certFile, tls.keyFile].map(readPem));
+  const [ca, cert, key] = await Promise.all([tls.caFile, tls.certFile, tls.keyFile ?? tls.certFile].map(readPem));
   const name = tls.serverName ?? (isIP(host) === 0 ? host : undefined);
   const options: ConnectionOptions & { readonly allowHalfOpen: true } = {
     host,
