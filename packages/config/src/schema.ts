@@ -513,7 +513,12 @@ export const settingsSchema = z.strictObject({
             .max(4_096)
             .optional()
             .describe('PEM file of our own certificate, where it asks.'),
-          key_file: z.string().min(1).max(4_096).optional().describe('PEM file of its key, where it is not in `cert_file`.'),
+          key_file: z
+            .string()
+            .min(1)
+            .max(4_096)
+            .optional()
+            .describe('PEM file of its key, where it is not in `cert_file`.'),
           server_name: z
             .string()
             .min(1)

@@ -26,7 +26,7 @@ describe('exampleConfig', () => {
         .replace('oidc.roles.staff', 'oidc.roles.<name>')
         .replace('prompts.support', 'prompts.<name>')
         .replace(
-          /(headers|query|models|authorize_params|queues|attributes)\.(x-team|api-version|my-model|prompt|default|\[.*\])/,
+          /(headers|query|models|authorize_params|queues|attributes)\.(x-team|api-version|my-model|prompt|default|"[^"]*")/,
           '$1.<name>',
         ),
     );
