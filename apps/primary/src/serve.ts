@@ -2,7 +2,9 @@ import { homedir } from 'node:os';
 import { parseArgs } from 'node:util';
 import {
   type Flags,
+  homeTag,
   loadConfig,
+  type MoltbotPaths,
   moltbotPaths,
   processEnvironment,
   readProxyEnvironment,
@@ -99,7 +101,7 @@ export async function serve(options: { readonly argv: readonly string[] }): Prom
     const server = parts.app.getHttpServer();
     server.on('checkContinue', (request, response) => server.emit('request', request, response));
     await listen(parts.app, settings.server);
-    parts.ops = await startOps({ core, metrics, server: settings.server });
+    parts.ops = await startOps({ core, metrics, server: settings.server, paths });
     const address = parts.app.getHttpServer().address() as { readonly port: number };
     drainOnSignal({
       logger,
@@ -159,13 +161,15 @@ async function startOps(options: {
   readonly core: Core;
   readonly metrics: ReturnType<typeof createMetrics>;
   readonly server: Settings['server'];
+  readonly paths: MoltbotPaths;
 }): Promise<OpsServer> {
-  const { core, metrics, server } = options;
+  const { core, metrics, server, paths } = options;
   try {
     return await startOpsServer({
       host: server.metrics_host,
       port: server.metrics_port,
       metrics,
+      about: { home: homeTag(paths) },
       health: () => ({ ok: true }),
       ready: () => {
         const checks = core.readiness();

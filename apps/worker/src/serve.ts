@@ -2,7 +2,9 @@ import { homedir } from 'node:os';
 import { parseArgs } from 'node:util';
 import {
   type Flags,
+  homeTag,
   loadConfig,
+  type MoltbotPaths,
   moltbotPaths,
   needsRestart,
   processEnvironment,
@@ -90,7 +92,7 @@ export async function serve({ argv }: { readonly argv: readonly string[] }): Pro
       elapsed: () => performance.now(),
     });
     metrics.onRender(async () => readiness.refresh());
-    ops = await openOps({ settings, metrics, readiness });
+    ops = await openOps({ settings, metrics, readiness, paths });
     starting = startWorker({
       paths,
       config: () => watch.current(),
@@ -150,14 +152,16 @@ async function openOps(options: {
   readonly settings: Settings;
   readonly metrics: Metrics;
   readonly readiness: Readiness;
+  readonly paths: MoltbotPaths;
 }): Promise<OpsServer> {
-  const { settings, metrics, readiness } = options;
+  const { settings, metrics, readiness, paths } = options;
   const port = settings.worker.metrics_port;
   try {
     return await startOpsServer({
       host: settings.server.metrics_host,
       port,
       metrics,
+      about: { home: homeTag(paths) },
       health: () => readiness.health(),
       ready: async () => readiness.ready(),
     });

@@ -16,6 +16,8 @@ export interface OpsServerOptions {
   readonly health: () => HealthReport | Promise<HealthReport>;
   /** Whether it can do its work now: failing means send it none. */
   readonly ready: () => HealthReport | Promise<HealthReport>;
+  /** Stands in both answers: whose process this is. */
+  readonly about?: Readonly<Record<string, string>> | undefined;
   /** How long an answer may take to make. Default 5 s. */
   readonly answerWithinMs?: number | undefined;
 }
@@ -65,8 +67,8 @@ export async function startOpsServer(options: OpsServerOptions): Promise<OpsServ
       type: options.metrics.contentType,
       body: await options.metrics.render(),
     }),
-    '/health': async () => reportAnswer(await options.health()),
-    '/ready': async () => reportAnswer(await options.ready()),
+    '/health': async () => reportAnswer({ ...options.about, ...(await options.health()) }),
+    '/ready': async () => reportAnswer({ ...options.about, ...(await options.ready()) }),
   };
   const withinMs = options.answerWithinMs ?? 5_000;
   const server = createServer(

@@ -8,6 +8,8 @@ export interface RoleStatus {
   readonly reachable: boolean;
   readonly ready: boolean;
   readonly version: string | null;
+  /** A process of ours answers there, and serves another home. */
+  readonly otherHome: boolean;
   /** Requests of a primary, jobs of a worker. */
   readonly inFlight: number | null;
   /** What `/ready` said. */
@@ -16,9 +18,20 @@ export interface RoleStatus {
 
 export type RoleName = 'primary' | 'worker';
 
-/** Asks a role at its metrics address. Only a process of ours counts: something else may answer at the port. */
-export async function askRole(role: RoleName, url: string): Promise<RoleStatus> {
-  const down: RoleStatus = { url, reachable: false, ready: false, version: null, inFlight: null, report: null };
+/**
+ * Asks a role at its metrics address. Only a process of ours counts: something else may answer at the port, or one of another home
+ * (`home`: see `homeTag`).
+ */
+export async function askRole(role: RoleName, url: string, home?: string): Promise<RoleStatus> {
+  const down: RoleStatus = {
+    url,
+    reachable: false,
+    ready: false,
+    version: null,
+    otherHome: false,
+    inFlight: null,
+    report: null,
+  };
   try {
     const signal = AbortSignal.timeout(ASK_WITHIN_MS);
     const get = async (path: string) => {
@@ -28,12 +41,16 @@ export async function askRole(role: RoleName, url: string): Promise<RoleStatus> 
     const [ready, metrics] = await Promise.all([get('/ready'), get('/metrics')]);
     const build = /^moltbot_build_info\{(.*)\} 1$/m.exec(metrics.text)?.[1];
     if (build === undefined || label(build, 'role') !== role) return down;
-    const report = JSON.parse(ready.text) as unknown;
+    const report = JSON.parse(ready.text) as { readonly home?: unknown } | null;
+    // Before 0.2 nobody said.
+    if (home !== undefined && typeof report?.home === 'string' && report.home !== home)
+      return { ...down, otherHome: true };
     return {
       url,
       reachable: true,
       ready: ready.status === 200,
       version: label(build, 'version') ?? null,
+      otherHome: false,
       inFlight: role === 'primary' ? sample(metrics.text, 'moltbot_requests_in_flight') : activeJobs(report),
       report,
     };

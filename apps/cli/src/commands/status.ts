@@ -1,4 +1,4 @@
-import { loadConfig, type Settings, settingsSchema } from '@moltbot/config';
+import { homeTag, loadConfig, type Settings, settingsSchema } from '@moltbot/config';
 import { MoltbotError } from '@moltbot/contracts';
 import { askRole, type RoleName, type RoleStatus } from '../client/ask-role.js';
 import type { Command, CommandContext } from '../context.js';
@@ -12,8 +12,8 @@ export const status: Command = async ({ context }) => {
   const { settings, mistakes } = await readSettings(context, running);
   const addresses = roleAddresses(settings, running);
   const [primary, worker] = await Promise.all([
-    askRole('primary', addresses.primary),
-    askRole('worker', addresses.worker),
+    askRole('primary', addresses.primary, homeTag(paths)),
+    askRole('worker', addresses.worker, homeTag(paths)),
   ]);
   const chain = mistakes === undefined ? [settings.models.primary, ...settings.models.fallbacks] : null;
   output.result({
@@ -53,8 +53,9 @@ async function readSettings(
 }
 
 function describe({ output, messages }: CommandContext, role: RoleName, status: RoleStatus): string {
-  const { reachable, ready, url, version, inFlight } = status;
-  const word = reachable ? (ready ? messages.stateReady : messages.stateNotReady) : messages.stateDown;
+  const { reachable, ready, url, version, inFlight, otherHome } = status;
+  const down = otherHome ? messages.stateOtherHome : messages.stateDown;
+  const word = reachable ? (ready ? messages.stateReady : messages.stateNotReady) : down;
   const style = ready ? 'green' : reachable ? 'yellow' : 'red';
   const facts = [
     url,

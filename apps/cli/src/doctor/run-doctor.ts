@@ -1,4 +1,4 @@
-import { type Environment, loadConfig, type LoadedConfig, type Locale, type MoltbotPaths } from '@moltbot/config';
+import { type Environment, homeTag, loadConfig, type LoadedConfig, type Locale, type MoltbotPaths } from '@moltbot/config';
 import { MoltbotError } from '@moltbot/contracts';
 import { readRunning } from '../roles/run-lock.js';
 import { VERSION } from '../version.js';
@@ -45,7 +45,7 @@ export async function runDoctor(options: DoctorOptions): Promise<Diagnosis> {
   const loaded = await load(options);
   const { config } = loaded;
   const running = readRunning(paths.runDirectory);
-  const measured = createMeasurements({ env, signal, running, probeMs: options.probeMs });
+  const measured = createMeasurements({ env, signal, running, home: homeTag(paths), probeMs: options.probeMs });
   const signIns = openSignInSource({ config, paths, ...access });
   const context: CheckContext = {
     ...loaded,

@@ -59,6 +59,7 @@ export const english = (command: string) => ({
   stateReady: 'ready',
   stateNotReady: 'not ready',
   stateDown: 'not running',
+  stateOtherHome: 'not running; its port is held by a MoltBot with another MOLTBOT_HOME',
   version: (version: string) => `version ${version}`,
   requestsInFlight: (count: number) => `${count} in flight`,
   jobsActive: (count: number) => `${count} jobs active`,

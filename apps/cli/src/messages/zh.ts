@@ -55,6 +55,7 @@ export const chinese = (command: string): Messages => ({
   stateReady: '就绪',
   stateNotReady: '未就绪',
   stateDown: '未运行',
+  stateOtherHome: '未运行；端口被另一个 MOLTBOT_HOME 的 MoltBot 占用',
   version: (version) => `版本 ${version}`,
   requestsInFlight: (count) => `${count} 个请求进行中`,
   jobsActive: (count) => `${count} 个任务进行中`,

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Environment } from './environment.js';
 
@@ -28,6 +30,19 @@ export function moltbotPaths(options: { env: Environment; homeDirectory: string 
     runDirectory: join(home, 'run'),
     cacheDirectory: join(home, 'cache'),
   };
+}
+
+/** Tells the processes of one home from those of another without saying where it is: 12 hexadecimal digits. */
+export function homeTag({ home }: MoltbotPaths): string {
+  return createHash('sha256').update(realPath(home)).digest('hex').slice(0, 12);
+}
+
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
 }
 
 function homeOf({ env, homeDirectory }: { env: Environment; homeDirectory: string }): string {

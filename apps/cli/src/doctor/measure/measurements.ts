@@ -47,6 +47,8 @@ export interface MeasurementsOptions {
   readonly env: Environment;
   readonly signal: AbortSignal;
   readonly running: Running | undefined;
+  /** See `homeTag`. */
+  readonly home: string;
   /** For one look at one host. */
   readonly probeMs?: number | undefined;
 }
@@ -176,8 +178,8 @@ export function createMeasurements(options: MeasurementsOptions): Measurements {
   async function askRoles({ settings }: LoadedConfig) {
     const addresses = roleAddresses(settings, options.running);
     const [primary, worker] = await Promise.all([
-      askRole('primary', addresses.primary),
-      askRole('worker', addresses.worker),
+      askRole('primary', addresses.primary, options.home),
+      askRole('worker', addresses.worker, options.home),
     ]);
     return { primary, worker };
   }
