@@ -5,7 +5,9 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { askRole } from './ask-role.js';
 
 let server: Server | undefined;
-afterEach(() => server?.close());
+afterEach(() => {
+  server?.close();
+});
 
 /** A process that says of itself what it is given. */
 async function answering({ role = 'primary', report = {} }: { role?: string; report?: object }): Promise<string> {
