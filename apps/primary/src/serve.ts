@@ -12,7 +12,7 @@ import {
   watchConfig,
 } from '@moltbot/config';
 import { MoltbotError } from '@moltbot/contracts';
-import { createLogger, createMetrics, type OpsServer, startOpsServer } from '@moltbot/observability';
+import { createMetrics, openConfiguredLogger, type OpsServer, startOpsServer } from '@moltbot/observability';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { leaveBodiesUnread } from './access/json-body.js';
@@ -37,15 +37,7 @@ export async function serve(options: { readonly argv: readonly string[] }): Prom
   const { settings } = initial;
 
   const metrics = createMetrics({ role: 'primary', version: VERSION });
-  const logger = createLogger({
-    role: 'primary',
-    level: settings.logs.level,
-    format: settings.logs.format,
-    file: settings.logs.file,
-    maxSize: settings.logs.max_size,
-    maxFiles: settings.logs.max_files,
-    onDrop: (count) => metrics.logLinesDropped.inc(count),
-  });
+  const logger = openConfiguredLogger({ role: 'primary', logs: settings.logs, metrics });
   const telemetry = createTelemetry({ logger, metrics });
   for (const warning of initial.warnings) logger.warn(warning.message);
   const watcher = watchConfig({

@@ -14,10 +14,10 @@ import {
 } from '@moltbot/config';
 import { MoltbotError } from '@moltbot/contracts';
 import {
-  createLogger,
   createMetrics,
   type Logger,
   type Metrics,
+  openConfiguredLogger,
   type OpsServer,
   startOpsServer,
 } from '@moltbot/observability';
@@ -37,7 +37,7 @@ export async function serve({ argv }: { readonly argv: readonly string[] }): Pro
   const proxy = readProxyEnvironment(env);
 
   const metrics = createMetrics({ role: 'worker', version: VERSION });
-  const logger = openLogger(settings, metrics);
+  const logger = openConfiguredLogger({ role: 'worker', logs: settings.logs, metrics });
   const telemetry = createTelemetry({ logger, metrics });
   for (const warning of initial.warnings) logger.warn(warning.message);
   const watch = watchConfig({
@@ -132,20 +132,6 @@ function readArguments(argv: readonly string[]): { readonly flags: Flags; readon
     options: { flags: { type: 'string', default: '{}' }, warmup: { type: 'boolean', default: false } },
   });
   return { flags: JSON.parse(values.flags) as Flags, warmup: values.warmup };
-}
-
-function openLogger({ logs }: Settings, metrics: Metrics): Logger {
-  return createLogger({
-    role: 'worker',
-    level: logs.level,
-    format: logs.format,
-    file: logs.file,
-    maxSize: logs.max_size,
-    maxFiles: logs.max_files,
-    onDrop: (count) => {
-      metrics.logLinesDropped.inc(count);
-    },
-  });
 }
 
 async function openOps(options: {

@@ -1,6 +1,8 @@
 export { countAttempt, type CountedAttempt, type CountedUsage } from './count-attempt.js';
 export { countRequest, type CountedRequest } from './count-request.js';
+export { type LogSettings, openConfiguredLogger } from './configured-logger.js';
 export type { LogFields, LogLevel } from './log-line.js';
+export type { LogSink, SyslogOptions } from './log-outputs.js';
 export { createLogger, type Logger, type LoggerOptions } from './logger.js';
 export type { Counter, FamilyLimits, Gauge, Histogram } from './metric-family.js';
 export { acrossOf, type Across, type MetricRow } from './metric-row.js';

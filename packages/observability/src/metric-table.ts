@@ -204,7 +204,14 @@ export const METRICS = {
   logLinesDropped: {
     name: 'moltbot_log_lines_dropped_total',
     type: 'counter',
-    help: 'Log lines that no output took (a full disk, a reader that does not read).',
+    help: 'Log lines that an output did not take (a full disk, a reader that does not read, a syslog server that is away): console, file, syslog.',
+    labels: ['sink'],
+    known: { sink: ['console', 'file', 'syslog'] },
+  },
+  logLinesShortened: {
+    name: 'moltbot_log_lines_shortened_total',
+    type: 'counter',
+    help: 'Log lines that were too long for syslog and were shortened.',
     labels: [],
   },
   jobs: {

@@ -82,12 +82,12 @@ describe('metrics', () => {
   });
 
   it('ignore what is no number and counters that would go down', async () => {
-    metrics.logLinesDropped.inc(Number.NaN);
-    metrics.logLinesDropped.inc(-1);
-    metrics.logLinesDropped.inc(Number.POSITIVE_INFINITY);
+    metrics.logLinesShortened.inc(Number.NaN);
+    metrics.logLinesShortened.inc(-1);
+    metrics.logLinesShortened.inc(Number.POSITIVE_INFINITY);
     metrics.requestsInFlight.set(Number.NaN);
     metrics.budgetReservation.observe(Number.NaN);
-    expect(await lines('moltbot_log_lines_dropped_total')).toEqual(['moltbot_log_lines_dropped_total 0']);
+    expect(await lines('moltbot_log_lines_shortened_total')).toEqual(['moltbot_log_lines_shortened_total 0']);
     expect(await lines('moltbot_requests_in_flight')).toEqual(['moltbot_requests_in_flight 0']);
     expect(await lines('moltbot_budget_reservation_seconds_count')).toEqual([
       'moltbot_budget_reservation_seconds_count 0',
