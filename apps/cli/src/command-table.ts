@@ -216,16 +216,17 @@ export const COMMANDS: readonly CommandRow[] = [
   },
   {
     name: 'jobs submit',
-    arguments: '<type>',
+    arguments: '<type> [files...]',
     key: 'jobsSubmit',
     options: [
       { flags: '--payload <json>', key: 'payload' },
       { flags: '--wait', key: 'wait' },
+      { flags: '--out <folder>', key: 'jobOut' },
       { flags: '--delay <duration>', key: 'delay' },
       { flags: '--idempotency-key <key>', key: 'idempotencyKey' },
       ...CLIENT_OPTIONS,
     ],
-    load: async () => (await import('./commands/jobs.js')).jobsSubmit,
+    load: async () => (await import('./commands/jobs-submit.js')).jobsSubmit,
   },
   {
     name: 'jobs list',
@@ -272,6 +273,7 @@ export const COMMANDS: readonly CommandRow[] = [
     key: 'logsAnalyze',
     options: [
       { flags: '--baseline <file>', key: 'logsBaseline' },
+      { flags: '--baseline-window <window>', key: 'logsBaselineWindow' },
       { flags: '--since <time>', key: 'logsSince' },
       { flags: '--until <time>', key: 'logsUntil' },
       { flags: '--format <name>', key: 'logsFormat' },
@@ -280,6 +282,8 @@ export const COMMANDS: readonly CommandRow[] = [
       { flags: '--top <count>', key: 'logsTop' },
       { flags: '--html <file>', key: 'logsHtml' },
       { flags: '--templates-jsonl <file>', key: 'logsTemplatesJsonl' },
+      { flags: '--summary [model]', key: 'logsSummary' },
+      ...CLIENT_OPTIONS,
     ],
     load: async () => (await import('./commands/logs-analyze.js')).logsAnalyze,
   },

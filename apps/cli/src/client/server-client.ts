@@ -4,7 +4,7 @@ import type { CommandContext, CommandOptions } from '../context.js';
 import { CommandError } from '../exit-codes.js';
 import { readRunning } from '../roles/run-lock.js';
 import { serverAddress } from '../server-address.js';
-import { type HttpAnswer, sendHttpRequest } from './http-request.js';
+import { type HttpAnswer, type RequestStream, sendHttpRequest } from './http-request.js';
 
 /** How to reach the server that answers chat. */
 export interface ServerClient {
@@ -17,6 +17,7 @@ export interface ServerClient {
     path: string,
     options?: {
       readonly body?: unknown;
+      readonly stream?: RequestStream | undefined;
       readonly headers?: Readonly<Record<string, string>> | undefined;
       readonly signal?: AbortSignal | undefined;
     },
@@ -38,9 +39,9 @@ export async function createServerClient(context: CommandContext, options: Comma
   if (key !== undefined && /[^\x21-\x7e]/.test(key.trim())) throw new CommandError('usage', messages.badKey);
   const headers: Record<string, string> = key?.trim() ? { authorization: `Bearer ${key.trim()}` } : {};
 
-  const send: ServerClient['send'] = async (path, { body, headers: more, signal } = {}) => {
+  const send: ServerClient['send'] = async (path, { body, stream, headers: more, signal } = {}) => {
     try {
-      return await sendHttpRequest({ url: url + path, headers: { ...headers, ...more }, body, signal });
+      return await sendHttpRequest({ url: url + path, headers: { ...headers, ...more }, body, stream, signal });
     } catch (error) {
       if (signal?.aborted === true) throw signal.reason;
       throw new CommandError('unreachable', messages.unreachable(url), { cause: error });

@@ -1,7 +1,6 @@
-import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { jobPath, json, openJobs } from '../jobs/ask-jobs.js';
+import { writeNewFile } from '../jobs/save-artifacts.js';
 import type { Command } from '../context.js';
 import { CommandError } from '../exit-codes.js';
 
@@ -19,7 +18,7 @@ export const jobsResult: Command = async ({ args, options, context }) => {
       output.line(JSON.stringify(result ?? null, undefined, 2));
       return 'ok';
     }
-    await write(out, Readable.from([`${JSON.stringify(result ?? null, undefined, 2)}\n`]));
+    await writeNewFile(out, Readable.from([`${JSON.stringify(result ?? null, undefined, 2)}\n`]), context);
   } else {
     const answer = await jobs.get(jobPath(id, `/artifacts/${encodeURIComponent(file)}`));
     if (typeof out !== 'string') {
@@ -31,19 +30,9 @@ export const jobsResult: Command = async ({ args, options, context }) => {
       }
       return 'ok';
     }
-    await write(out, Readable.from(answer.body));
+    await writeNewFile(out, Readable.from(answer.body), context);
   }
   output.result({ id, file: out });
   output.line(messages.jobWritten(out));
   return 'ok';
-
-  async function write(path: string, source: Readable): Promise<void> {
-    try {
-      await pipeline(source, createWriteStream(path, { flags: 'wx', mode: 0o600 }));
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'EEXIST') throw new CommandError('usage', messages.jobFileExists(path), { cause: error });
-      throw new CommandError('failed', messages.jobNotWritten(path, code ?? String(error)), { cause: error });
-    }
-  }
 };

@@ -1,6 +1,5 @@
 import { type JobView, jobViewSchema } from '@moltbot/contracts';
 import { type JobsClient, jobPath, json, openJobs } from '../jobs/ask-jobs.js';
-import { readPayload } from '../jobs/read-payload.js';
 import { progressText } from '../jobs/progress-text.js';
 import { errorText, stateText } from '../jobs/show-job.js';
 import { watchJob } from '../jobs/watch-job.js';
@@ -11,28 +10,6 @@ import { table } from '../table.js';
 const PAGE = 100;
 const MOST = 1_000;
 const USUAL = 20;
-
-/** Asks the running server for a job; with `--wait` follows it to its end. */
-export const jobsSubmit: Command = async ({ args, options, context }) => {
-  const { output, messages } = context;
-  const [type = ''] = args;
-  const payload = await readPayload(context, options['payload']);
-  const jobs = await openJobs(context, options);
-  const key = text(options['idempotencyKey']);
-  const delay = text(options['delay']);
-  const job = await jobs.post('/v1/jobs', {
-    body: { type, payload, ...(delay !== undefined && { delay }) },
-    ...(key !== undefined && { headers: { 'idempotency-key': key } }),
-  });
-  if (options['wait'] === true) {
-    output.note(messages.jobSubmitted(job.id));
-    return watchJob({ jobs, id: job.id, context });
-  }
-  output.result(job);
-  output.line(job.id);
-  output.note(messages.jobNext(job.id));
-  return 'ok';
-};
 
 export const jobsList: Command = async ({ options, context }) => {
   const { output, messages } = context;

@@ -1,5 +1,4 @@
 import { writeFile } from 'node:fs/promises';
-import { parseDuration } from '@moltbot/config';
 import {
   FORMATS,
   type LogAnalysisProgress,
@@ -11,14 +10,17 @@ import {
   runLogAnalysisInThread,
   toHtml,
   toText,
+  withSummary,
 } from '@moltbot/log-analysis';
+import { openSummaryWriter } from '../logs/summary-writer.js';
+import { readBaselineWindow, readTime } from '../logs/read-times.js';
 import type { Command, CommandContext, CommandOptions } from '../context.js';
 import { CommandError } from '../exit-codes.js';
 
 const DEFAULT_TOP = 50;
 const SHOWN_TEMPLATES = 20;
 
-/** What is in log files: no server, no database. Ctrl-C ends the reading, and the report of what was read so far is printed. */
+/** What is in log files: no server, no database (but for `--summary`). Ctrl-C ends the reading, and the report of what was read so far is printed. */
 export const logsAnalyze: Command = async ({ args, options, context }) => {
   const { output, messages } = context;
   const task = readTask(args, options, context);
@@ -30,7 +32,14 @@ export const logsAnalyze: Command = async ({ args, options, context }) => {
   const progress = progressLine(context);
   let report: LogReport;
   try {
+    // A server that is away is said before the work, not after it.
+    const writer = await openSummaryWriter(context, options);
     report = await runLogAnalysisInThread({ task, signal: stopping.signal, onProgress: (each) => progress.show(each) });
+    progress.clear();
+    if (writer !== undefined && !stopping.signal.aborted) {
+      output.note(messages.logsAsking(writer.model));
+      report = withSummary(report, await writer.write(report, stopping.signal));
+    }
   } catch (error) {
     throw explained(error, task, context);
   } finally {
@@ -47,7 +56,7 @@ export const logsAnalyze: Command = async ({ args, options, context }) => {
     }).trimEnd(),
   );
   for (const file of [html, task.templatesJsonl]) if (file !== undefined) output.note(messages.logsWritten(file));
-  if (!stopping.signal.aborted) return 'ok';
+  if (!stopping.signal.aborted) return report.summary === null || report.summary.error === null ? 'ok' : 'model';
   output.note(messages.logsStopped);
   return 'interrupted';
 };
@@ -67,6 +76,7 @@ function readTask(
     file === '-' ? { name: 'stdin', role, from: 'stdin' } : { name: file, role, from: { path: file } };
   const sinceMs = readTime(options['since'], context);
   const untilMs = readTime(options['until'], context);
+  const baselineWindow = readBaselineWindow(options['baselineWindow'], context);
   const maxLines = readCount(options['maxLines'], context);
   const templatesJsonl = text(options['templatesJsonl']);
   return {
@@ -79,6 +89,7 @@ function readTask(
     top: readCount(options['top'], context) ?? DEFAULT_TOP,
     ...(sinceMs === undefined ? {} : { sinceMs }),
     ...(untilMs === undefined ? {} : { untilMs }),
+    ...(baselineWindow === undefined ? {} : { baselineWindow }),
     ...(maxLines === undefined ? {} : { maxLines }),
     ...(templatesJsonl === undefined ? {} : { templatesJsonl }),
   };
@@ -89,18 +100,6 @@ function readFormat(value: string | boolean | undefined, { messages }: CommandCo
   const format = FORMATS.find((each) => each === value);
   if (format === undefined) throw new CommandError('usage', messages.logsFormat(value, FORMATS.join(', ')));
   return format;
-}
-
-/** A time without a zone is UTC, as in the report. */
-function readTime(value: string | boolean | undefined, { messages }: CommandContext): number | undefined {
-  if (typeof value !== 'string') return undefined;
-  const ago = parseDuration(value);
-  if (ago !== undefined) return Date.now() - ago;
-  const zoned =
-    /(?:Z|[+-]\d\d:?\d\d)$/i.test(value) || /^\d{4}-\d\d-\d\d$/.test(value) ? value : `${value.replace(' ', 'T')}Z`;
-  const at = Date.parse(zoned);
-  if (Number.isNaN(at)) throw new CommandError('usage', messages.logsTime(value));
-  return at;
 }
 
 function readCount(value: string | boolean | undefined, { messages }: CommandContext): number | undefined {

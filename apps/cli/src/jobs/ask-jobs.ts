@@ -25,11 +25,16 @@ export async function openJobs(context: CommandContext, options: CommandOptions)
 
   async function asked(path: string, more: Parameters<ServerClient['send']>[1]): Promise<HttpAnswer> {
     let answer: HttpAnswer;
+    const late = new AbortController();
+    // Of a large file the beginning has to come in time.
+    const timer = setTimeout(() => late.abort(), ANSWER_WITHIN_MS);
     try {
-      answer = await client.send(path, { ...more, signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
+      answer = await client.send(path, { ...more, signal: late.signal });
     } catch (error) {
       if (error instanceof CommandError) throw error;
       throw new CommandError('unreachable', context.messages.notOurs(client.url), { cause: error });
+    } finally {
+      clearTimeout(timer);
     }
     if (answer.status < 200 || answer.status > 299) throw await refusal(answer, context);
     return answer;

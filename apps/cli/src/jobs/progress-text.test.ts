@@ -7,6 +7,8 @@ describe('the progress of a job', () => {
     expect(progressText({ done: 4, of: 8 }, { bar: true })).toBe(`[${'#'.repeat(12)}${'-'.repeat(12)}] 50 %  4/8`);
     expect(progressText({ done: 9, of: 8 }, { bar: true })).toBe(`[${'#'.repeat(24)}] 100 %  9/8`);
     expect(progressText({ done: 199, of: 200 }, { bar: false })).toBe('99 %  199/200');
+    const read = { done: 1_500_000, of: 3_000_000, unit: 'bytes', lines: 12_345 };
+    expect(progressText(read, { bar: false })).toBe('50 %  1.5/3.0 MB, 12,345 lines');
   });
 
   it('is what the job says where it does not count', () => {

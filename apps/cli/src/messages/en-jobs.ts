@@ -19,6 +19,12 @@ export const englishJobs = (command: string) => ({
   jobFileExists: (file: string) => `${file} exists already: name another file.`,
   jobNotWritten: (file: string, why: string) => `${file} can’t be written (${why}).`,
   jobFileNeedsOut: 'A file is no JSON: name where to write it with --out.',
+  jobTakesNoFiles: (type: string, known: string) =>
+    `A job of the type \`${type}\` takes no files here; these do: ${known}.`,
+  jobFileUnreadable: (file: string, why: string) => `${file} can’t be read (${why}).`,
+  noRegularFile: 'no regular file',
+  jobUploading: (file: string, percent: number) => `uploading ${file}: ${percent} %`,
+  jobUploaded: (file: string, id: string) => `uploaded ${file} as ${id}`,
   noJobs: 'No jobs of that kind.',
   jobsMore: (count: number) =>
     `There are more than these ${count}: raise --limit, or narrow it with --type and --state.`,

@@ -14,9 +14,13 @@ export const chineseLogs = (command: string): ReturnType<typeof englishLogs> => 
   logsStdinTwice: '`-`（标准输入）只能读取一次。',
   logsFormat: (format, known) => `\`${format}\` 不是已知格式：可用 auto, ${known}。`,
   logsTime: (text) => `\`${text}\` 不是时间：请写 2026-01-31T08:00:00Z，或多久以前，例如 2h。`,
+  logsWindow: (text) =>
+    `\`${text}\` 不是时间段：请写最初的时长，例如 24h，或 起/止，例如 2026-01-30T00:00:00Z/2026-01-31T00:00:00Z。`,
   logsNumber: (text) => `\`${text}\` 不是从 1 开始的整数。`,
   logsNotWritten: (file, why) => `无法写入 ${file}（${why}）。`,
   logsProgress: (name, megabytes, lines) => `${name}：${megabytes} MB，${lines} 行`,
+  logsNoText: '模型的回答没有文本。',
+  logsAsking: (model) => `正在请 ${model} 撰写摘要`,
   logsStopped: '已停止：报告只包含目前已读取的内容。',
   logsWritten: (file) => `已写入 ${file}`,
 });
