@@ -6,6 +6,7 @@ import type { FailoverEngine, ModelRouter } from '@moltbot/providers';
 import type { FollowUp, JobCaller } from '@moltbot/queue';
 import type { ObjectStore, Storage } from '@moltbot/storage';
 import type { Slots } from './batch/slots.js';
+import type { TrainingProviders } from './training/training-providers.js';
 import type { ThreadPool } from './threads/thread-pool.js';
 
 /** The models as the warm-up needs them. */
@@ -64,6 +65,8 @@ export interface JobDeps {
   readonly objects: () => Promise<ObjectStore>;
   /** Limits and budgets of callers, shared with the primaries. @throws MoltbotError `storage_unavailable` */
   readonly limiter: () => Promise<Limiter>;
+  /** Providers that train models. */
+  readonly training: TrainingProviders;
   /** Requests of batches at the same time. */
   readonly batchSlots: Slots;
   /** For jobs that use the CPU. */

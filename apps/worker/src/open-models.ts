@@ -16,6 +16,7 @@ import {
   createFailoverEngine,
   createModelRouter,
   createProviderClient,
+  type Provider,
   type RouterObserver,
   type RunningFailoverEngine,
   standingOf,
@@ -26,6 +27,7 @@ import { openSharedState } from '@moltbot/state';
 import { createObjectAccess } from '@moltbot/storage';
 import type { ModelRequests, ModelWarmer } from './deps.js';
 import { createModelWarmer } from './model-warmer.js';
+import { createTrainingProviders, type TrainingProviders } from './training/training-providers.js';
 
 export interface OpenModelsOptions {
   /** As it is now: follows edits of the files. */
@@ -36,11 +38,14 @@ export interface OpenModelsOptions {
   readonly vault: CredentialVault;
   readonly observer: RouterObserver;
   readonly onLocalModel: (event: LocalModelEvent) => void;
+  /** Of a provider, besides those that are configured. */
+  readonly knownModels: (provider: string) => readonly string[];
 }
 
 export interface OpenModels {
   readonly warmer: ModelWarmer;
   readonly requests: ModelRequests;
+  readonly training: TrainingProviders;
   /** How the targets of all chains stand now, for whoever watches. */
   readonly standing: () => readonly ChainStanding[];
   readonly engine: Pick<RunningFailoverEngine, 'retriesLeft' | 'clocks'>;
@@ -66,15 +71,17 @@ export async function openModels(options: OpenModelsOptions): Promise<OpenModels
   const system = systemProxies(proxy);
   /** By provider and what its connections are made of: one whose settings change gets another client, the old one lives to the end. */
   const clients = new Map<string, UpstreamClient>();
-  const router = createModelRouter({ settings, vault, demoBaseUrl: () => demo.baseUrl });
+  const { knownModels } = options;
+  const router = createModelRouter({ settings, vault, demoBaseUrl: () => demo.baseUrl, knownModels });
   const listeners = new Map<string, (record: AttemptRecord) => void>();
+  const clientFor = (provider: Provider): UpstreamClient => {
+    const key = `${provider.name} ${connectionKey(provider)}`;
+    const client = clients.get(key) ?? createProviderClient({ provider, system });
+    clients.set(key, client);
+    return client;
+  };
   const engine = createFailoverEngine({
-    clientFor: (provider) => {
-      const key = `${provider.name} ${connectionKey(provider)}`;
-      const client = clients.get(key) ?? createProviderClient({ provider, system });
-      clients.set(key, client);
-      return client;
-    },
+    clientFor,
     vault,
     state,
     settings,
@@ -100,6 +107,7 @@ export async function openModels(options: OpenModelsOptions): Promise<OpenModels
         return () => listeners.delete(requestId);
       },
     },
+    training: createTrainingProviders({ router, vault, clientFor }),
     warmer: createModelWarmer({ router, engine, newRequestId: () => requestIds.next(), home: paths.home }),
     close: async () => {
       engine.close();

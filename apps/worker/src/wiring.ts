@@ -12,7 +12,14 @@ import { openHomeCredentials } from '@moltbot/credentials';
 import { createNetwork } from '@moltbot/network';
 import type { Logger, Metrics } from '@moltbot/observability';
 import { type JobCounts, type JobWorker, openQueues, type Queues } from '@moltbot/queue';
-import { createObjectAccess, openStorage, type Storage } from '@moltbot/storage';
+import {
+  createObjectAccess,
+  followRegisteredModels,
+  listRegisteredModels,
+  openStorage,
+  type RegisteredModels,
+  type Storage,
+} from '@moltbot/storage';
 import { createArtifactKeeper } from './artifact-keeper.js';
 import { createSlots } from './batch/slots.js';
 import { handlers } from './handlers/index.js';
@@ -56,6 +63,7 @@ export interface RunningWorker {
 /** The database or the queue is asked again after this. */
 const RETRY_MS = 1_000;
 const DATABASE_CONNECTIONS = 4;
+const LOOK_FOR_MODELS_MS = 5_000;
 const ANSWER_WITHIN_MS = 3_000;
 const THREAD_ENTRY = new URL('./threads/thread-main.js', import.meta.url);
 
@@ -75,7 +83,20 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     }
   };
   try {
-    const database = createStorageAccess(async () => openDatabase(options));
+    let registered: RegisteredModels | undefined;
+    const database = createStorageAccess(async () => {
+      const opened = await openDatabase(options);
+      registered = followRegisteredModels({
+        list: async () => listRegisteredModels(opened),
+        everyMs: LOOK_FOR_MODELS_MS,
+        onError: (error) => {
+          logger.warn('list of fine-tuned models', { error });
+        },
+      });
+      closers.push(async () => registered?.close());
+      await registered.refresh();
+      return opened;
+    });
     // First, and so closed last.
     closers.push(async () => database.close());
     const storage =
@@ -105,6 +126,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       onLocalModel: (event) => {
         telemetry.localModelEvent(event);
       },
+      knownModels: (provider) => registered?.of(provider) ?? [],
     });
     closers.push(async () => models.close());
     const stopWatching = telemetry.follow({ models, credentials: async () => credentials.vault.status() });
@@ -137,6 +159,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
         settings: () => config().settings,
         metrics,
         requests: models.requests,
+        training: models.training,
         storage: database.open,
         objects: objects.open,
         limiter: limiter.open,

@@ -9,6 +9,8 @@ export interface JobSnapshot<N extends JobName = JobName> {
   readonly state: JobState;
   /** Who asked for it; `undefined`: MoltBot itself. */
   readonly owner: string | undefined;
+  /** Nothing of it is checked: another version may have written it. */
+  readonly payload: unknown;
   /** What the handler last reported; undefined before. */
   readonly progress: unknown;
   /** Attempts that ended. */
@@ -41,6 +43,7 @@ export function toJobSnapshot<N extends JobName>(
     name,
     state,
     owner,
+    payload: job.data.payload,
     progress: job.progress === 0 ? undefined : job.progress,
     attemptsMade: job.attemptsMade,
     maxAttempts: job.opts.attempts ?? 1,

@@ -5,6 +5,8 @@ import { batchSweep } from './batch-sweep.js';
 import { logAnalysis } from './log-analysis.js';
 import { promptWarmup } from './prompt-warmup.js';
 import { retention } from './retention.js';
+import { training } from './training.js';
+import { trainingSweep } from './training-sweep.js';
 import { usageRollup } from './usage-rollup.js';
 import { warmup } from './warmup.js';
 
@@ -16,6 +18,8 @@ export const handlers: JobHandlers = {
   batch,
   'prompt-warmup': promptWarmup,
   'batch-sweep': batchSweep,
+  training,
+  'training-sweep': trainingSweep,
   'usage-rollup': usageRollup,
   retention,
 };
