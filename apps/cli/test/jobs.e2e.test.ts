@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { collect, moltbot, type RunningMoltbot, spawnMoltbot, startMoltbot, temporaryHome } from './moltbot.js';
 
@@ -74,6 +75,58 @@ describe('moltbot jobs', () => {
     expect((await run(['retry', id])).code).toBe(0);
     expect((await run(['cancel', id])).code).toBe(0);
   }, 30_000);
+
+  const log = (name: string, hour: number, text: string): string => {
+    const path = join(home.path, name);
+    const lines = Array.from(
+      { length: 120 },
+      (_, index) => `2026-01-01T0${hour}:00:${String(index % 60).padStart(2, '0')}Z INFO ${text} ${index}\n`,
+    ).join('');
+    writeFileSync(path, name.endsWith('.gz') ? gzipSync(lines) : lines);
+    return path;
+  };
+
+  it('uploads files for a job, follows it, and saves what it leaves', async () => {
+    const files = [log('new.log', 9, 'serving request'), log('old.log.gz', 7, 'warming up')];
+    const out = join(home.path, 'out', 'report');
+    const payload = '{"baseline_window":{"first":"1h"},"templates_jsonl":true}';
+    const ran = await run(['submit', 'log-analysis', ...files, '--payload', payload, '--out', out]);
+    expect(ran.code).toBe(0);
+    expect(ran.stderr).toMatch(/uploaded .*new\.log as file-[0-9a-f]{24}\n[^]*uploaded .*old\.log\.gz as file-/);
+    expect(ran.stdout).toMatch(/100 % {2}0\.0\/0\.0 MB, 240 lines\n[^]*completed\n$/);
+    expect(readdirSync(out).sort()).toEqual(['report.html', 'report.json', 'templates.jsonl']);
+    expect(json(readFileSync(join(out, 'report.json'), 'utf8'))).toMatchObject({
+      changes: { new: [{ template: 'serving request <*>' }], vanished: [{ template: 'warming up <*>' }] },
+      sources: [{ name: 'new.log' }, { name: 'old.log.gz', compression: 'gzip' }],
+    });
+    // Nothing is replaced.
+    const again = await run(['submit', 'log-analysis', ...files, '--out', out]);
+    expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining('exists') });
+    for (const [args, message] of [
+      [['probe', ...files], /takes no files here; these do: log-analysis/],
+      [['log-analysis', join(home.path, 'none.log')], /none\.log can’t be read \(ENOENT\)/],
+      [['log-analysis', home.path], /no regular file/],
+    ] as const) {
+      expect(await run(['submit', ...args])).toMatchObject({ code: 2, stderr: expect.stringMatching(message) });
+    }
+    const bad = join(home.path, 'bad.log');
+    writeFileSync(bad, Buffer.from([0, 1, 2]));
+    const failed = await run(['submit', 'log-analysis', bad, '--wait']);
+    expect(failed).toMatchObject({ code: 1, stdout: expect.stringContaining('log_input_invalid') });
+  }, 40_000);
+
+  it('lets the running server’s model summarise a log, and keeps nothing that cites no template', async () => {
+    const page = join(home.path, 'summary.html');
+    const args = ['logs', 'analyze', log('sum.log', 9, 'serving request'), '--html', page, '--json'];
+    const ran = await moltbot([...args, '--summary', 'demo:assistant'], { home: home.path });
+    expect(ran.code).toBe(0);
+    expect(json(ran.stdout)).toMatchObject({
+      summary: { model: 'demo:assistant', claims: [], removed: { unknown: 0 }, error: null },
+    });
+    expect(readFileSync(page, 'utf8')).toContain('Summary, written by demo:assistant');
+    const failing = await moltbot([...args.slice(0, 3), '--summary=nobody:here'], { home: home.path });
+    expect(failing).toMatchObject({ code: 5, stdout: expect.stringContaining('no summary: model_not_found') });
+  }, 20_000);
 
   it('refuses wrong words with what is wrong, in the reader’s language', async () => {
     const unknown = await run(['submit', 'train']);

@@ -69,6 +69,21 @@ describe('moltbot logs analyze', () => {
     });
   });
 
+  it('compares a log with its own first hours, or with a window of it', async () => {
+    const log = file('hours.log', `${LINES}\n${'2026-01-01 12:00:00,000 INFO [main] app.Db: brand new\n'.repeat(3)}`);
+    const first = await moltbot(['logs', 'analyze', log, '--baseline-window', '1h'], { home });
+    expect(first.stdout).toMatch(
+      /baseline: the beginning … 2026-01-01T11:00:00\.000Z\n[^]*New since the baseline\n +3 {2}[0-9a-f]{12} {2}brand new/,
+    );
+    const window = await moltbot(
+      ['logs', 'analyze', log, '--json', '--baseline-window', '2026-01-01 12:00/2026-01-01T13:00:00Z'],
+      { home },
+    );
+    expect(JSON.parse(window.stdout)).toMatchObject({
+      changes: { new: [{ count: 200 }], vanished: [{ template: 'brand new', baselineCount: 3 }] },
+    });
+  });
+
   it('prints what it found so far when Ctrl-C comes while a pipe is silent', async () => {
     const child = spawnMoltbot(['logs', 'analyze', '-', '--max-lines', '1000000'], { home });
     let [stdout, stderr] = ['', ''];
@@ -90,6 +105,9 @@ describe('moltbot logs analyze', () => {
     [['--since', 'yesterday', 'a'], 2, /`yesterday` is no time/],
     [['--max-lines', '0', 'a'], 2, /`0` is no whole number/],
     [['-', '-'], 2, /stdin/],
+    [['--baseline-window', 'soon', 'a'], 2, /`soon` is no window/],
+    [['--baseline-window', '2026-01-02/2026-01-01', 'a'], 2, /is no window/],
+    [['--url', 'http://127.0.0.1:9', 'a', '--summary'], 3, /No server answers at http:\/\/127\.0\.0\.1:9/],
     [[], 2, /files/],
   ])('says what is wrong with %j', async (args, code, message) => {
     const ran = await moltbot(['logs', 'analyze', ...args], { home });

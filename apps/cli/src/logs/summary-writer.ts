@@ -54,13 +54,12 @@ async function write(options: {
       signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_WITHIN_MS)]),
     });
     if (answer.status !== 200) throw await toCommandError(answer, context);
-    const { choices, model: servedBy } = JSON.parse(await answer.text(MAX_ANSWER)) as {
+    const { choices } = JSON.parse(await answer.text(MAX_ANSWER)) as {
       readonly choices?: readonly { readonly message?: { readonly content?: unknown } }[];
-      readonly model?: unknown;
     };
     const content = choices?.[0]?.message?.content;
     if (typeof content !== 'string') throw new CommandError('model', context.messages.logsNoText);
-    return { model: typeof servedBy === 'string' ? servedBy : null, ...readSummary(content, prompt), error: null };
+    return { model: answer.header('x-moltbot-model') ?? null, ...readSummary(content, prompt), error: null };
   } catch (error) {
     const { code, message } =
       error instanceof CommandError ? error : { code: 'unreachable', message: context.messages.notOurs(client.url) };

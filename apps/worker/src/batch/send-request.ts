@@ -19,7 +19,7 @@ import { requestSize, type RequestSize } from './request-size.js';
 
 /** What came of sending one request once. */
 export type Sent =
-  | { readonly type: 'answered'; readonly requestId: string; readonly body: unknown }
+  | { readonly type: 'answered'; readonly requestId: string; readonly body: unknown; readonly servedBy: string }
   | { readonly type: 'failed'; readonly requestId: string; readonly error: MoltbotError }
   /** Nothing was sent: the owner's limit is reached for now. */
   | { readonly type: 'limited'; readonly waitMs: number }
@@ -82,7 +82,7 @@ export async function sendRequest(options: SendOptions): Promise<Sent> {
   try {
     const { answer, servedBy, usage, costMicros } = await ask({ ...options, prepared, requestId });
     ended({ outcome: 'complete', servedBy, usage, costMicros });
-    return { type: 'answered', requestId, body: answer };
+    return { type: 'answered', requestId, body: answer, servedBy };
   } catch (thrown) {
     const error = toMoltbotError(thrown);
     if (signal.aborted) {

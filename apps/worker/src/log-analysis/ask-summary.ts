@@ -54,7 +54,7 @@ async function ask({ prompt, model, deps, context }: Parameters<typeof askSummar
   let waited = 0;
   for (let tries = 1; ; ) {
     const sent = await sendRequest({ deps, endpoint: '/v1/chat/completions', owner: await ownerNow(), body, signal });
-    if (sent.type === 'answered') return readAnswer(sent.body);
+    if (sent.type === 'answered') return { text: textOf(sent.body), model: sent.servedBy };
     if (sent.type === 'broke') throw sent.error;
     if (sent.type === 'failed' && (!sent.error.retryable || tries >= TRIES)) throw sent.error;
     const waitMs = sent.type === 'limited' ? sent.waitMs : (sent.error.retryAfterMs ?? FIRST_WAIT_MS * 2 ** tries);
@@ -70,12 +70,11 @@ async function ask({ prompt, model, deps, context }: Parameters<typeof askSummar
 }
 
 /** @throws MoltbotError `upstream_error` */
-function readAnswer(body: unknown): { readonly text: string; readonly model: string | null } {
-  const { choices, model } = body as {
+function textOf(body: unknown): string {
+  const { choices } = body as {
     readonly choices?: readonly { readonly message?: { readonly content?: unknown } }[];
-    readonly model?: unknown;
   };
   const content = choices?.[0]?.message?.content;
   if (typeof content !== 'string') throw new MoltbotError('upstream_error', 'The model answered without a text.');
-  return { text: content, model: typeof model === 'string' ? model : null };
+  return content;
 }
