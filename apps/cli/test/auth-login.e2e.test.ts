@@ -93,6 +93,14 @@ describe('moltbot auth login', () => {
     expect(rig.authFile()).toMatchObject({ other: { key: API_KEY } });
   });
 
+  it('asks nobody to sign in where the tokens could not be sealed', async () => {
+    rig.writeAuth({ acme: { type: 'oauth', client_id: rig.server.clients.public.clientId, scopes: ['openid'] } });
+    const ran = await rig.run(['login', 'acme', '--no-browser', '--json'], { env: { MOLTBOT_SECRET_KEY: 'too short' } });
+    expect(ran.code).not.toBe(0);
+    expect(ran.stdout).not.toContain('authorization-url');
+    expect(ran.stdout + ran.stderr).toContain('MOLTBOT_SECRET_KEY');
+  });
+
   it('says what is missing, with 2 for wrong words', async () => {
     expect(await rig.run(['login', 'acme'])).toMatchObject({ code: 1, stderr: expect.stringContaining('--client-id') });
     expect(await rig.run(['login', '../x'])).toMatchObject({ code: 2 });

@@ -110,6 +110,8 @@ describe('moltbot keys, on a server that demands them', () => {
   beforeAll(async () => {
     // Before any server ran: the command brings the database itself.
     const made = await keys('create', 'laptop', '--expires', '90d');
+    // Here it is asked for.
+    expect(made.stderr).not.toContain('server.access');
     expect(made.code).toBe(0);
     expect(made.stderr).toContain('shown only now');
     key = made.stdout.trim();
@@ -138,6 +140,16 @@ describe('moltbot keys, on a server that demands them', () => {
     expect(listed.stdout).not.toContain(key);
     expect(json(listed.stdout)).toMatchObject({ keys: [{ name: 'laptop', state: 'active', scopes: ['chat'] }] });
     expect((await keys('list')).stdout).toMatch(/^laptop +mb_\S+ +active +chat +\d{4}-/m);
+  });
+
+  it('say where nobody asks for them', async () => {
+    const open = temporaryHome({});
+    try {
+      const made = await moltbot(['keys', 'create', 'early'], { home: open.path });
+      expect(made).toMatchObject({ code: 0, stderr: expect.stringContaining('server.access: api_key') });
+    } finally {
+      open.remove();
+    }
   });
 
   it('refuses a taken name, an unknown scope and a senseless lifetime with 2', async () => {

@@ -20,6 +20,8 @@ export interface CliCredentials {
   withClient<Result>(stored: StoredCredential, use: (client: OAuthClient) => Promise<Result>): Promise<Result>;
   /** What an entry gives to send, whether it stands in auth.json (yet) or not. @throws MoltbotError as `CredentialVault.tokenFor` */
   tokenOf(stored: StoredCredential): Promise<Secret>;
+  /** That tokens can be kept: their store answers, and there is the key that seals them. @throws MoltbotError `secret_key_unavailable`, `token_store_unavailable` */
+  assertKeepsTokens(): Promise<void>;
   /** Reads both files again, after a change. */
   reload(): Promise<void>;
   /** Puts an act into the audit log, where the database runs. Never rejects. */

@@ -54,6 +54,10 @@ export async function withCredentials(
           await opened.close();
         }
       },
+      async assertKeepsTokens() {
+        await credentials.vault.status();
+        await credentials.sealer();
+      },
       async reload() {
         config = await loadConfig({ paths, env });
         preview = undefined;

@@ -83,8 +83,8 @@ async function signIn({ context, options, name, signal }: Call): Promise<ExitNam
     };
     // A client that nobody is signed in with can be written at once; another's place is taken only by a success.
     if (isChosen && !isThere) await write();
-    // Before a person takes the trouble: that there is a place for the tokens.
-    await credentials.vault.status();
+    // Before a person takes the trouble.
+    await credentials.assertKeepsTokens();
     let tokens: TokenSet;
     try {
       tokens = await credentials.withClient(stored, async (client) =>

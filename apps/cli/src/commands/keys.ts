@@ -1,4 +1,5 @@
 import { generateApiKey } from '@moltbot/auth';
+import { effectiveAccess } from '@moltbot/config';
 import type { Command } from '../context.js';
 import { CommandError } from '../exit-codes.js';
 import { readExpiry, readLimits, readModels, readScopes } from '../keys/key-options.js';
@@ -13,7 +14,7 @@ export const keysCreate: Command = async ({ args, options, context }) => {
   const models = readModels({ options, context }) ?? undefined;
   const limits = readLimits({ options, context }) ?? undefined;
   const expiresAt = readExpiry({ options, context }) ?? undefined;
-  return withStorage(context, async (storage) => {
+  return withStorage(context, async (storage, { server }) => {
     const { key, hash, prefix } = generateApiKey();
     const record = await storage.apiKeys.create({ name, hash, prefix, scopes, models, limits, expiresAt });
     recordAct(storage, { action: 'key.create', target: record.id, detail: { name: record.name, scopes, models } });
@@ -22,6 +23,7 @@ export const keysCreate: Command = async ({ args, options, context }) => {
     output.result({ ...keyToJson(record), key: secret });
     output.note(messages.keyCreated(record.name));
     output.line(secret);
+    if (effectiveAccess(server) === 'open') output.note(messages.keyNotAsked);
     return 'ok';
   });
 };

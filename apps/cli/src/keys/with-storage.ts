@@ -1,5 +1,5 @@
 import { userInfo } from 'node:os';
-import { loadConfig } from '@moltbot/config';
+import { loadConfig, type Settings } from '@moltbot/config';
 import type { AuditRecord } from '@moltbot/contracts';
 import { openStorage, type Storage } from '@moltbot/storage';
 import type { CommandContext } from '../context.js';
@@ -8,7 +8,7 @@ import type { ExitName } from '../exit-codes.js';
 /** Joins the database of a running server, or starts it for this one command. */
 export async function withStorage(
   context: CommandContext,
-  use: (storage: Storage) => Promise<ExitName>,
+  use: (storage: Storage, settings: Settings) => Promise<ExitName>,
 ): Promise<ExitName> {
   const { paths, env, output, messages } = context;
   const { settings } = await loadConfig({ paths, env });
@@ -22,7 +22,7 @@ export async function withStorage(
     },
   });
   try {
-    return await use(storage);
+    return await use(storage, settings);
   } finally {
     await storage.close();
   }

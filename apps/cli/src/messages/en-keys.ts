@@ -1,6 +1,8 @@
 /** What `moltbot keys` and `moltbot audit` say, in English. */
 export const englishKeys = (command: string) => ({
   keyCreated: (name: string) => `API key \`${name}\`, shown only now:`,
+  keyNotAsked:
+    'It is not asked for yet: on this machine access is open. `server.access: api_key` in config.yml and a restart change that.',
   keyRevoked: (name: string) => `API key \`${name}\` is revoked: running servers refuse it within a second.`,
   keyUpdated: (name: string) => `API key \`${name}\` is changed: running servers know within a second.`,
   keyRotated: (name: string, grace: string) =>

@@ -3,6 +3,7 @@ import type { englishKeys } from './en-keys.js';
 /** What `moltbot keys` and `moltbot audit` say, in Chinese. */
 export const chineseKeys = (command: string): ReturnType<typeof englishKeys> => ({
   keyCreated: (name) => `API 密钥 \`${name}\`，仅显示这一次：`,
+  keyNotAsked: '目前不会要求提供密钥：本机访问是开放的。在 config.yml 中设置 `server.access: api_key` 并重启即可更改。',
   keyRevoked: (name) => `API 密钥 \`${name}\` 已吊销：运行中的服务器将在一秒内拒绝它。`,
   keyUpdated: (name) => `API 密钥 \`${name}\` 已更改：运行中的服务器将在一秒内生效。`,
   keyRotated: (name, grace) =>

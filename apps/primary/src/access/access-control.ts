@@ -5,14 +5,14 @@ import {
   createCallerVerifier,
   createJwtVerifier,
 } from '@moltbot/auth';
-import type { Settings } from '@moltbot/config';
+import { effectiveAccess, type Settings } from '@moltbot/config';
 import { createNetwork, type NetworkOptions } from '@moltbot/network';
 import type { Storage } from '@moltbot/storage';
 import type { Telemetry } from '../core/telemetry.js';
 import { type Access, createAccess } from './access.js';
 import { keepAuditShort } from './audit-retention.js';
 import { type AuditTrail, createAuditTrail } from './audit-trail.js';
-import { assertSafeBind, effectiveAccess } from './bind-safety.js';
+import { assertSafeBind } from './bind-safety.js';
 
 /** Everything about who calls: built once, from the settings that are fixed at start. */
 export interface AccessControl {

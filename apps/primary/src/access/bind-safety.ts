@@ -1,17 +1,5 @@
-import { isIPv4 } from 'node:net';
+import { effectiveAccess, isLoopbackHost, type Settings } from '@moltbot/config';
 import { MoltbotError } from '@moltbot/contracts';
-import type { Settings } from '@moltbot/config';
-
-/** Whether only this machine can reach the address. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
-}
-
-/** What `server.access` means for the address: `auto` is open on a loopback address and asks for API keys elsewhere. */
-export function effectiveAccess(server: Settings['server']): 'open' | 'api_key' {
-  if (server.access !== 'auto') return server.access;
-  return isLoopback(server.host) ? 'open' : 'api_key';
-}
 
 /**
  * Refuses to open a port to others without authentication, and, unless `server.access` says `api_key` itself, one that nobody
@@ -19,7 +7,7 @@ export function effectiveAccess(server: Settings['server']): 'open' | 'api_key' 
  */
 export function assertSafeBind(options: { readonly server: Settings['server']; readonly activeKeys: number }): void {
   const { server, activeKeys } = options;
-  if (isLoopback(server.host)) return;
+  if (isLoopbackHost(server.host)) return;
   if (effectiveAccess(server) === 'open') {
     throw new MoltbotError(
       'unsafe_bind',
