@@ -37,6 +37,7 @@ export { formatDuration, parseDuration } from './settings/duration.js';
 export { type Environment, processEnvironment } from './environment/environment.js';
 export type { Flags } from './settings/flags.js';
 export { loadConfig, type LoadedConfig, type LoadOptions, parseSettings, type ParsedSettings } from './load.js';
+export { effectiveAccess, isLoopbackHost } from './settings/server-access.js';
 export { homeTag, type MoltbotPaths, moltbotPaths } from './environment/paths.js';
 export {
   type KeyLimits,
