@@ -18,7 +18,16 @@ export const arbitraryBodies: fc.Arbitrary<unknown> = fc.oneof(
                 fc.array(
                   fc.record(
                     {
-                      type: fc.constantFrom('text', 'image_url', 'image', 'tool_result'),
+                      type: fc.constantFrom(
+                        'text',
+                        'image_url',
+                        'image',
+                        'tool_result',
+                        'input_text',
+                        'input_image',
+                        'output_text',
+                        'refusal',
+                      ),
                       text: jsonLike,
                       source: jsonLike,
                       image_url: jsonLike,
@@ -28,6 +37,14 @@ export const arbitraryBodies: fc.Arbitrary<unknown> = fc.oneof(
                 ),
               ),
               tool_calls: jsonLike,
+              // Items of responses.
+              type: fc.constantFrom('message', 'function_call', 'function_call_output', 'reasoning', 'item_reference'),
+              call_id: fc.oneof(fc.string(), jsonLike),
+              name: fc.oneof(fc.string(), jsonLike),
+              arguments: fc.oneof(fc.string(), jsonLike),
+              output: fc.oneof(fc.string(), jsonLike),
+              summary: jsonLike,
+              encrypted_content: fc.oneof(fc.string(), jsonLike),
             },
             { requiredKeys: ['role'] },
           ),
@@ -43,6 +60,10 @@ export const arbitraryBodies: fc.Arbitrary<unknown> = fc.oneof(
       response_format: jsonLike,
       system: jsonLike,
       thinking: jsonLike,
+      text: jsonLike,
+      reasoning: jsonLike,
+      include: jsonLike,
+      instructions: jsonLike,
       stop: jsonLike,
     },
     { requiredKeys: ['messages'] },

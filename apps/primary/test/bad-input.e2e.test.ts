@@ -9,7 +9,7 @@ import { expectMetric, expectUnharmed, good, rawRefusal, readRefusal, refusalOf 
 
 const LIMIT = 33_554_432;
 const REQUEST_TIMEOUT_MS = 1_500;
-const DOORS = ['/v1/chat/completions', '/v1/messages'] as const;
+const DOORS = ['/v1/chat/completions', '/v1/messages', '/v1/responses'] as const;
 type Door = (typeof DOORS)[number];
 
 let primary: PrimaryProcess;
@@ -55,12 +55,25 @@ function post(path: string, body: string | Buffer | ReadableStream, headers: Rec
   } as RequestInit);
 }
 
+/** The words that differ at the door of responses. */
+function inWordsOf(door: Door, text: string): string {
+  if (door !== '/v1/responses') return text;
+  return text.replaceAll('"messages"', '"input"').replaceAll('"max_tokens"', '"max_output_tokens"');
+}
+
+function fieldAt(door: Door, name: string): string {
+  const [first = '', ...rest] = name.split('.');
+  return [inWordsOf(door, `"${first}"`).slice(1, -1), ...rest].join('.');
+}
+
 describe.each(DOORS)('a wrong body at %s', (door: Door) => {
-  const refused = async (body: string | Buffer) => refusalOf(door, await post(door, body));
+  const say = (text: string) => inWordsOf(door, text);
+  const refused = async (body: string | Buffer) =>
+    refusalOf(door, await post(door, typeof body === 'string' ? say(body) : body));
   const withFields = (fields: object) => refused(JSON.stringify({ ...good, ...fields }));
 
   it.each([
-    ['{"messages": [secret-word', 14],
+    ['{"m": [secret-word', 7],
     ['{"model": "a" "secret-word": 1}', 14],
     ['{"model": "secret-word\u0001"}', 22],
     ['{"model": "a"} secret-word', 15],
@@ -105,18 +118,19 @@ describe.each(DOORS)('a wrong body at %s', (door: Door) => {
     ['stream', { stream: 'yes' }],
     ['messages', { messages: undefined }],
     ['messages', { messages: null }],
-    ['messages', { messages: 'Hi' }],
+    ['messages', { messages: 5 }],
     ['messages', { messages: { 0: { role: 'user', content: 'Hi' } } }],
     ['messages', { messages: [] }],
     ['messages', { messages: Array.from({ length: 10_001 }, () => ({ role: 'user', content: 'a' })) }],
     ['messages.0', { messages: ['Hi'] }],
     ['messages.0', { messages: [null] }],
     ['messages.0.role', { messages: [{ content: 'Hi' }] }],
-  ])('names the field %s that is wrong (case %#)', async (field, changes) => {
+  ])('names the field %s that is wrong (case %#)', async (name, changes) => {
     const { status, message, param } = await withFields(changes);
+    const field = fieldAt(door, name);
     expect(status).toBe(400);
     expect(message).toContain(`${field}: expected`);
-    if (door === '/v1/chat/completions') expect(param).toBe(field);
+    if (door !== '/v1/messages') expect(param).toBe(field);
   });
 
   // The other dialect's model: here all of the request is read.
@@ -135,10 +149,10 @@ describe.each(DOORS)('a wrong body at %s', (door: Door) => {
         ),
       },
     ],
-  ])('names the field %s that can’t be translated (case %#)', async (field, changes) => {
+  ])('names the field %s that can’t be translated (case %#)', async (name, changes) => {
     const { status, message } = await withFields({ model: translated, ...changes });
     expect(status).toBe(400);
-    expect(message).toContain(field);
+    expect(message).toContain(fieldAt(door, name));
   });
 
   it('names an unknown model, with the nearest known', async () => {
@@ -161,7 +175,7 @@ describe.each(DOORS)('a wrong body at %s', (door: Door) => {
       '{"max_tokens":5,"messages":[{"role":"user","content":"\\ud800 alone"}]}',
       '{"max_tokens":5,"model":"translated","messages":[{"role":"user","content":"\\udc00 alone"}]}',
     ]) {
-      const answer = await post(door, body);
+      const answer = await post(door, say(body));
       const text = await answer.text();
       expect([answer.status, text.length < 5_000 && text]).toEqual([200, expect.stringContaining('word1')]);
     }
@@ -169,7 +183,7 @@ describe.each(DOORS)('a wrong body at %s', (door: Door) => {
   });
 
   it('of millions of levels is refused while others are answered', async () => {
-    const slow = post(door, `{"messages":[{"role":"user","content":"x"}],"x":${'['.repeat(15_000_000)}`);
+    const slow = post(door, say(`{"messages":[{"role":"user","content":"x"}],"x":${'['.repeat(15_000_000)}`));
     const started = performance.now();
     expect((await fetch(`${primary.url}/health`)).status).toBe(200);
     expect(await refusalOf(door, await slow)).toMatchObject({ status: 400 });
@@ -185,14 +199,14 @@ describe.each(DOORS)('a wrong body at %s', (door: Door) => {
         for (const field of [`"metadata":${value}`, `"tools":${value}`, `"unknown":${value}`]) {
           const answer = await post(
             door,
-            `{"max_tokens":5,"model":"${model}","messages":[{"role":"user","content":"Hi"}],${field}}`,
+            say(`{"max_tokens":5,"model":"${model}","messages":[{"role":"user","content":"Hi"}],${field}}`),
           );
           expect([200, 400]).toContain(answer.status);
           await answer.arrayBuffer();
         }
         const answer = await post(
           door,
-          `{"max_tokens":5,"model":"${model}","messages":[{"role":"user","content":${value}}]}`,
+          say(`{"max_tokens":5,"model":"${model}","messages":[{"role":"user","content":${value}}]}`),
         );
         expect([200, 400]).toContain(answer.status);
         await answer.arrayBuffer();
@@ -216,7 +230,7 @@ describe.each(DOORS)('a wrong body at %s', (door: Door) => {
   });
 
   it('of the largest allowed size is answered', async () => {
-    const shell = JSON.stringify({ ...good, messages: [{ role: 'user', content: '' }] });
+    const shell = say(JSON.stringify({ ...good, messages: [{ role: 'user', content: '' }] }));
     const body = shell.replace('"content":""', `"content":"${'y'.repeat(LIMIT - shell.length)}"`);
     const answer = await post(door, body);
     await answer.arrayBuffer();
@@ -269,7 +283,7 @@ describe.each(DOORS)('a wrong body at %s', (door: Door) => {
   it('never leads to a fault of ours, whatever JSON it is', async () => {
     await fc.assert(
       fc.asyncProperty(arbitraryBodies, async (body) => {
-        const answer = await post(door, JSON.stringify(body));
+        const answer = await post(door, say(JSON.stringify(body)));
         const text = await answer.text();
         expect(answer.headers.get('x-request-id')).toMatch(/^req_/);
         if (answer.status === 200) return;
@@ -286,5 +300,7 @@ describe.each(DOORS)('a wrong body at %s', (door: Door) => {
 function toolNamed(door: Door, name: string): object {
   return door === '/v1/messages'
     ? { name, input_schema: { type: 'object' } }
-    : { type: 'function', function: { name, parameters: { type: 'object' } } };
+    : door === '/v1/responses'
+      ? { type: 'function', name, parameters: { type: 'object' } }
+      : { type: 'function', function: { name, parameters: { type: 'object' } } };
 }

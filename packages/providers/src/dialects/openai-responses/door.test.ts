@@ -234,8 +234,8 @@ describe('a stream to OpenAI’s own client', () => {
     const taken = events.findIndex((event) => 'moltbot' in ((event['response'] as JsonObject | undefined) ?? {}));
     const item = events[taken - 1] as { item: { id: string; status: string } } | undefined;
     expect(item?.item.status).toBe('incomplete');
-    expect((events[taken]?.['response'] as JsonObject)['moltbot']).toEqual({
-      replaced: [expect.stringMatching(/^rs_/), item?.item.id],
+    expect(events[taken]).toMatchObject({
+      response: { moltbot: { replaced: [expect.stringMatching(/^rs_/), item?.item.id] } },
     });
   });
 });
