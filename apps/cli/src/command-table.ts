@@ -327,4 +327,19 @@ export const COMMANDS: readonly CommandRow[] = [
     ],
     load: async () => (await import('./commands/doctor.js')).doctor,
   },
+  {
+    name: 'drill',
+    arguments: '[what]',
+    key: 'drill',
+    options: [
+      { flags: '--quick', key: 'drillQuick' },
+      { flags: '--only <faults>', key: 'drillOnly' },
+      { flags: '--target <models>', key: 'drillTarget' },
+      { flags: '--chain <name>', key: 'drillChain' },
+      { flags: '--max-wait <duration>', key: 'drillMaxWait' },
+      { flags: '--list', key: 'drillList' },
+      { flags: '--no-color', key: 'noColor' },
+    ],
+    load: async () => (await import('./commands/drill.js')).drill,
+  },
 ];

@@ -9,6 +9,7 @@ import {
   createModelRouter,
   createProviderClient,
   openScriptedUpstream,
+  type ModelLoader,
   type Provider,
   type RecordedRequest,
   type RouterObserver,
@@ -40,6 +41,7 @@ export interface OpenStandOptions {
   /** Providers that stand behind an address of this kind. */
   readonly addressOf?: ((provider: string) => FaultyAddress | undefined) | undefined;
   readonly expired?: ReadonlySet<string> | undefined;
+  readonly loader?: ModelLoader | undefined;
   readonly observer?: Omit<RouterObserver, 'attempt'> | undefined;
 }
 
@@ -78,7 +80,7 @@ export async function openDrillSite(): Promise<DrillSite> {
   };
 
   return {
-    openStand({ chain, scale, behaviour, addressOf, expired, observer }) {
+    openStand({ chain, scale, behaviour, addressOf, expired, loader, observer }) {
       const id = randomUUID();
       const { credentials } = chain;
       const settings = drillSettings({
@@ -108,6 +110,7 @@ export async function openDrillSite(): Promise<DrillSite> {
         vault,
         state,
         settings: () => settings,
+        loader,
         observer: { ...observer, attempt: (record) => void attempts.push(record) },
         // The longest that a wait with jitter can be.
         random: () => LONGEST_JITTER,

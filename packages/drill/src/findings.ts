@@ -34,7 +34,7 @@ function shape({ chain }: FindingsOptions): readonly DrillFinding[] {
   }
   const [first] = ready;
   if (first === undefined) return findings;
-  const fallbacks = `${chainKey(name)}\n    fallbacks: [${[...targets.slice(1).map(({ model }) => model.ref), 'ANOTHER_PROVIDER:MODEL'].join(', ')}]`;
+  const fallbacks = `${chainKey(name)}fallbacks: [${[...targets.slice(1).map(({ model }) => model.ref), 'ANOTHER_PROVIDER:MODEL'].join(', ')}]`;
   const providers = unique(ready.map(({ model }) => model.provider.name));
   if (ready.length === 1) {
     findings.push({ severity: 'error', code: 'one-target', about: [first.model.ref], change: fallbacks });
@@ -53,8 +53,9 @@ function shape({ chain }: FindingsOptions): readonly DrillFinding[] {
   return findings;
 }
 
+/** Lines of config.yml as far as a setting of the chain. */
 function chainKey(name: string): string {
-  return name === 'default' ? 'models:' : `models:\n  chains:\n    ${name}:`;
+  return name === 'default' ? 'models:\n  ' : `models:\n  chains:\n    ${name}:\n      `;
 }
 
 /** Answers that a caller lost to one fault at the head of the chain, although nothing else was broken. */
@@ -122,7 +123,7 @@ function notes({ chain, runs }: FindingsOptions): readonly DrillFinding[] {
       severity: 'note',
       code: 'no-policy-chain',
       about: [name],
-      change: `${chainKey(name)}\n    policy_chain: NAME_OF_A_CHAIN`,
+      change: `${chainKey(name)}policy_chain: NAME_OF_A_CHAIN`,
     });
   }
   const unpriced = targets.filter(({ model }) => model.price === undefined).map(({ model }) => model);

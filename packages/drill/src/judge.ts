@@ -1,6 +1,7 @@
 import type { ErrorCode } from '@moltbot/contracts';
 import { FAILURE_TABLE, type FailureKind, type FailureRow, SCRIPTED_TEXT } from '@moltbot/providers';
 import type { DrilledChain } from './drilled-chain.js';
+import { isKind } from './moves.js';
 import type { Observation } from './observation.js';
 import { isAlive, type PlannedRun } from './planned-run.js';
 import type { DrillProblem } from './report.js';
@@ -21,9 +22,9 @@ export function promisedOf(run: PlannedRun, chain: DrilledChain): Promised {
   if (row.kind === 'ok') return { answered: true, codes: [], leastCalls: 1, mostCalls: 1 };
   // Of the keys that pay for it, one that is whole.
   const otherKey = run.broken.length > 0 && isAlive(run, target);
-  if (row.kind === 'credential_expired') {
+  if (row.kind === 'credential_expired' || row.kind === 'model_loading') {
     const answered = otherKey || othersAnswer(run, chain);
-    return { answered, codes: ['credential_expired'], leastCalls: 1, mostCalls: payers + target.credentials.length };
+    return { answered, codes: [row.kind], leastCalls: 1, mostCalls: payers + target.credentials.length };
   }
   const rule = FAILURE_TABLE[row.kind];
   const { least, most } = repeatsOf(rule, chain);
@@ -50,8 +51,7 @@ const RUNGS = 3;
 function othersAnswer(run: PlannedRun, chain: DrilledChain): boolean {
   const { row, position, target } = run;
   const followers = chain.targets.slice(position + 1).filter((follower) => isAlive(run, follower));
-  const rule: Pick<FailureRow, 'next'> =
-    row.kind === 'credential_expired' || row.kind === 'ok' ? { next: 'yes' } : FAILURE_TABLE[row.kind];
+  const rule: Pick<FailureRow, 'next'> = isKind(row.kind) ? FAILURE_TABLE[row.kind] : { next: 'yes' };
   switch (rule.next) {
     case 'no':
       return false;
@@ -99,7 +99,10 @@ function codesOf(kind: FailureKind, { row, mode }: PlannedRun): readonly ErrorCo
 
 /** Kinds that say the same with other words: an error object in a stream may name its status. */
 const ALSO: Readonly<Partial<Record<string, readonly string[]>>> = {
+  // Gemini's events always name a status.
   'stream-error': ['server-error'],
+  // Content is due before the headers are.
+  'response-timeout': ['first-content-late'],
   'stream-malformed': ['stream-cut'],
   reset: ['not-an-answer'],
 };
@@ -110,6 +113,8 @@ export function problemsOf(run: PlannedRun, promised: Promised, observation: Obs
   const { attempts, end, text, finish } = observation;
   const problems: DrillProblem[] = [];
   if (end.type === 'hung') return ['hung'];
+  // The deadline of the whole request went before any limit of the target: nothing more is promised.
+  if (end.type === 'error' && end.code === 'deadline_exceeded') return finish === undefined ? [] : ['false-end'];
   const [first] = attempts;
   const kind = row.kind === 'ok' ? 'ok' : row.kind;
   if (first?.outcome !== kind && ALSO[kind]?.includes(first?.outcome ?? '') !== true) problems.push('wrong-kind');
@@ -121,7 +126,7 @@ export function problemsOf(run: PlannedRun, promised: Promised, observation: Obs
   if (end.type === 'complete') {
     if (!promised.answered) problems.push('answered');
     if (text !== SCRIPTED_TEXT) problems.push('wrong-text');
-  } else if (end.code !== 'deadline_exceeded') {
+  } else {
     if (promised.answered) problems.push('not-answered');
     else if (!promised.codes.includes(end.code)) problems.push('wrong-code');
     if (finish !== undefined) problems.push('false-end');

@@ -1,3 +1,4 @@
+import { LOCAL_PROVIDER } from '@moltbot/contracts';
 import type { ChainTarget, DrilledChain } from './drilled-chain.js';
 import type { DrillSkip } from './report.js';
 import { type DrillMode, type DrillRow, drillRow, type DrillRowId } from './rows.js';
@@ -32,6 +33,7 @@ export function planRuns(options: {
   if (target === undefined) return { planned: [] };
   if (!target.ready) return { skipped: 'not-ready' };
   if (row.onlyIn !== undefined && !row.onlyIn.includes(target.model.dialect)) return { skipped: 'no-code' };
+  if (row.fault.at === 'load' && target.model.provider.name !== LOCAL_PROVIDER) return { skipped: 'not-local' };
   if (row.othersRefusePrefill === true) {
     const followers = chain.targets.slice(position + 1);
     if (followers.length === 0) return { skipped: 'last-target' };

@@ -149,4 +149,11 @@ export interface DrillReport {
 
 export type DrillSkip =
   /** The provider's API has no code for it. */
-  'no-code' | 'no-key' | 'no-account' | 'not-ready' | 'last-target' | 'breaker-too-patient' | 'no-prefill';
+  | 'no-code'
+  | 'no-key'
+  | 'no-account'
+  | 'not-ready'
+  | 'not-local'
+  | 'last-target'
+  | 'breaker-too-patient'
+  | 'no-prefill';

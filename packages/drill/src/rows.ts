@@ -16,6 +16,8 @@ export type DrillFault =
   | { readonly at: 'answer'; readonly behaviour: (limits: FaultContext) => Behaviour }
   /** Before anything is sent: the token has expired and can't be renewed. */
   | { readonly at: 'token' }
+  /** A model that this machine runs itself is still being loaded. */
+  | { readonly at: 'load' }
   /** The token that is held was taken back; a refresh brings a good one. */
   | { readonly at: 'stale-token' };
 
@@ -27,7 +29,7 @@ export interface FaultContext {
 
 export interface DrillRow {
   /** What the engine has to take it for; `ok`: no failure at all. */
-  readonly kind: FailureKind | 'credential_expired' | 'ok';
+  readonly kind: FailureKind | 'credential_expired' | 'model_loading' | 'ok';
   readonly modes: readonly DrillMode[];
   readonly scope: DrillScope;
   readonly fault: DrillFault;
@@ -50,6 +52,8 @@ const STREAM = ['stream'] as const;
 const WHOLE = ['whole'] as const;
 /** Where a stream of 60 tokens breaks. */
 const AFTER = 20;
+/** Of no kind that anybody knows. */
+const UNNAMED = { type: 'drill', code: 'drill' } as const;
 const OPENAI: readonly Dialect[] = ['openai-chat', 'openai-responses'];
 
 const status = (
@@ -187,6 +191,12 @@ export const DRILL_ROWS = {
     // Headers, a role event and keep-alives come, and no content for an hour.
     fault: answer({ type: 'slow-first-content', delayMs: 3_600_000, keepAliveMs: 100 }),
   },
+  'model-loading': {
+    kind: 'model_loading',
+    modes: BOTH,
+    scope: 'model',
+    fault: { at: 'load' },
+  },
   'html-page': { kind: 'not-an-answer', modes: BOTH, scope: 'model', fault: answer({ type: 'html' }) },
   'empty-body': { kind: 'not-an-answer', modes: BOTH, scope: 'model', fault: answer({ type: 'empty' }) },
   'half-json': {
@@ -225,14 +235,14 @@ export const DRILL_ROWS = {
     kind: 'stream-error',
     modes: STREAM,
     scope: 'model',
-    fault: answer({ type: 'error-event', after: AFTER }),
+    fault: answer({ type: 'error-event', after: AFTER, error: UNNAMED }),
     afterCommit: true,
   },
   'stream-error-at-once': {
     kind: 'stream-error',
     modes: STREAM,
     scope: 'model',
-    fault: answer({ type: 'error-event', after: 0 }),
+    fault: answer({ type: 'error-event', after: 0, error: UNNAMED }),
   },
   'stream-unfinished': {
     kind: 'stream-unfinished',

@@ -1,4 +1,5 @@
-import type { Behaviour, ChainPlan } from '@moltbot/providers';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Behaviour, ChainPlan, ModelLoader } from '@moltbot/providers';
 import type { DrilledChain } from './drilled-chain.js';
 import type { DrillSite, UpstreamCall } from './drill-site.js';
 import type { Observation } from './observation.js';
@@ -33,6 +34,7 @@ export async function runFault({ site, chain, scale, run, signal }: RunFaultOpti
     addressOf: (provider) =>
       fault.at === 'address' && provider === target.model.provider.name ? fault.address : undefined,
     expired,
+    ...(fault.at === 'load' && { loader: loaderOf(target.model.ref) }),
   });
   try {
     const plan = { ...stand.plan, models: stand.plan.models.slice(position) };
@@ -41,6 +43,17 @@ export async function runFault({ site, chain, scale, run, signal }: RunFaultOpti
   } finally {
     await stand.close();
   }
+}
+
+/** One model is not loaded in time, the others need no loading. */
+function loaderOf(ref: string): ModelLoader {
+  return {
+    isReady: (asked) => asked !== ref,
+    load: async (_ref, { withinMs, signal }) => {
+      await pause(withinMs, undefined, { signal });
+      return { outcome: 'later', inMs: withinMs };
+    },
+  };
 }
 
 function behaviourOf(run: PlannedRun, maxTotalWait: number): (call: UpstreamCall) => Behaviour {

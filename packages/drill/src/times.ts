@@ -54,7 +54,7 @@ function waitOf(
   return Math.round(untilCommit + (waits[committed] ?? 0) + (observation.attempts[committed]?.firstContentMs ?? 0));
 }
 
-/** The silence between the break and what followed. */
+/** The silence between the break and what followed: up to the end, where nothing did. */
 function pauseOf({
   observation,
   own,
@@ -66,13 +66,14 @@ function pauseOf({
   readonly waits: readonly number[];
   readonly attemptMs: readonly number[];
 }): number | undefined {
-  const { attempts } = observation;
-  if (attempts.length <= committed + 1) {
-    return attempts[committed]?.outcome === 'stream-stalled' ? own.timeouts.gap : undefined;
-  }
-  let pause = attempts[committed]?.outcome === 'stream-stalled' ? own.timeouts.gap : 0;
+  const { attempts, end } = observation;
+  const stalled = attempts[committed]?.outcome === 'stream-stalled';
+  if (attempts.length <= committed + 1 && !stalled) return undefined;
+  let pause = stalled ? own.timeouts.gap : 0;
   for (let index = committed + 1; index < attempts.length; index += 1) {
-    pause += (waits[index] ?? 0) + (attempts[index]?.firstContentMs ?? attemptMs[index] ?? 0);
+    const wentOn = end.type === 'complete' && index === attempts.length - 1;
+    const first = wentOn ? attempts[index]?.firstContentMs : undefined;
+    pause += (waits[index] ?? 0) + (first ?? attemptMs[index] ?? 0);
   }
   return Math.round(pause);
 }
@@ -102,6 +103,7 @@ function limitOf(outcome: string, mode: DrillMode): keyof ChainPlan['timeouts'] 
     case 'response-timeout':
       return mode === 'stream' ? 'headers' : 'answer';
     case 'first-content-late':
+    case 'model_loading':
       return 'first_content';
     case 'stream-stalled':
       return 'gap';

@@ -32,8 +32,8 @@ export function toRun(options: ToRunOptions): DrillRun {
     scale,
     repeats: isRepeat,
   });
-  const answerCost = end.type === 'complete' ? end.costMicros : undefined;
   const spent = costOf(attempts);
+  const answerCost = end.type === 'complete' && spent !== undefined ? end.costMicros : undefined;
   return {
     row,
     target,
@@ -67,7 +67,9 @@ function toAttempt(attempt: AttemptRecord, ms: number): DrillAttempt {
   return { target: `${provider}:${model}`, credential, outcome, ...(status !== undefined && { status }), ms };
 }
 
+/** Unknown as soon as one call that was counted has no price. */
 function costOf(attempts: readonly AttemptRecord[]): number | undefined {
-  const priced = attempts.flatMap(({ costMicros }) => costMicros ?? []);
-  return priced.length === 0 ? undefined : priced.reduce((total, cost) => total + cost, 0);
+  const counted = attempts.filter(({ usage }) => usage !== undefined);
+  if (counted.length === 0 || counted.some(({ costMicros }) => costMicros === undefined)) return undefined;
+  return counted.reduce((total, { costMicros = 0 }) => total + costMicros, 0);
 }

@@ -59,6 +59,8 @@ export const englishHelp = {
       'Put another version beside this one, try it, switch to it, restart the service; back to this one where the new one does not become ready',
     doctor:
       'Check everything that MoltBot stands on, measure what can be measured, and name one cause with its evidence. Exit code 1: there are errors; 2: only warnings (with --lint); 0: neither',
+    drill:
+      'Break the configured chain on purpose, each model in every way of docs/failover.md, and say what users would have seen. Touches no running server, uses no key and no network. Exit code 0: as promised; 1: answers would be lost, come too late, or hang on one provider; 2: it could not be run',
   },
   options: {
     json: 'print one JSON document (or JSON lines) for programs',
@@ -126,6 +128,13 @@ export const englishHelp = {
     logsTemplatesJsonl: 'also write the template of each line, as JSON lines',
     logsSummary: 'let a model of the running server write a summary over the top templates; name it last',
     auditLimit: 'how many at most (100)',
+    drillQuick: 'the short form: the faults that matter most, in a few seconds',
+    drillOnly: 'only these faults, comma-separated (see --list)',
+    drillTarget: 'break only these models of the chain, comma-separated: provider:model',
+    drillChain: 'another chain than the default one',
+    drillMaxWait: 'fail where a user would wait longer for an answer, like 30s',
+    drillList: 'list the faults, and do nothing',
+    noColor: 'without colours',
     check: 'only say whether there is a newer version',
     toVersion: 'this version (the newest)',
     from: 'from a release bundle: a file, or the folder that holds it',

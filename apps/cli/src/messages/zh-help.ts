@@ -56,6 +56,8 @@ export const chineseHelp: typeof englishHelp = {
     update: '在当前版本旁安装另一版本，试运行后切换并重启服务；新版本无法就绪时恢复原版本',
     doctor:
       '检查 MoltBot 依赖的一切，能测量的都测量，并给出一个原因及其证据。退出码 1：有错误；2：只有警告（使用 --lint 时）；0：都没有',
+    drill:
+      '故意让配置的链出故障，每个模型逐一经历 docs/failover.md 中的每种故障，并说明用户会看到什么。不触及运行中的服务器，不用密钥和网络。退出码 0：符合承诺；1：会失去答案、等待过久或依赖单个提供方；2：无法运行',
   },
   options: {
     json: '为程序输出一个 JSON 文档（或 JSON 行）',
@@ -123,6 +125,13 @@ export const chineseHelp: typeof englishHelp = {
     logsTemplatesJsonl: '同时以 JSON lines 写出每一行的模板',
     logsSummary: '由运行中服务器的模型根据主要模板撰写摘要；请放在最后',
     auditLimit: '最多显示多少条（100）',
+    drillQuick: '快速形式：几秒内只测最重要的故障',
+    drillOnly: '只测这些故障，逗号分隔（见 --list）',
+    drillTarget: '只让链中这些模型出故障，逗号分隔：provider:model',
+    drillChain: '默认链以外的另一条链',
+    drillMaxWait: '用户等待更久则判为不通过，例如 30s',
+    drillList: '列出各种故障，不执行',
+    noColor: '不用颜色',
     check: '只说明是否有新版本',
     toVersion: '指定版本（默认最新）',
     from: '来自发布包：文件，或其所在的目录',
