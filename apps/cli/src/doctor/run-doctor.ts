@@ -1,4 +1,11 @@
-import { type Environment, homeTag, loadConfig, type LoadedConfig, type Locale, type MoltbotPaths } from '@moltbot/config';
+import {
+  type Environment,
+  homeTag,
+  loadConfig,
+  type LoadedConfig,
+  type Locale,
+  type MoltbotPaths,
+} from '@moltbot/config';
 import { MoltbotError } from '@moltbot/contracts';
 import { readRunning } from '../roles/run-lock.js';
 import { VERSION } from '../version.js';
