@@ -142,6 +142,11 @@ describe('fine-tuning jobs on a real database', () => {
     away = true;
     await models.refresh();
     expect([models.of('openai'), errors.length]).toEqual([[FT], 1]);
+    // What was seen a moment ago is good enough, and then it is looked for again.
+    await models.freshen({ olderThanMs: HOUR, withinMs: HOUR });
+    expect(errors.length).toBe(1);
+    await models.freshen({ olderThanMs: 0, withinMs: HOUR });
+    expect(errors.length).toBe(2);
     models.close();
   });
 

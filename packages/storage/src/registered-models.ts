@@ -9,6 +9,8 @@ export interface RegisteredModels {
   of(provider: string): readonly string[];
   /** Looks now. Never rejects; where the database does not answer, what was known stays. */
   refresh(): Promise<void>;
+  /** Looks where that was longer ago, and waits for it so long. Never rejects. */
+  freshen(options: { readonly olderThanMs: number; readonly withinMs: number }): Promise<void>;
   close(): void;
 }
 
@@ -46,10 +48,13 @@ export function followRegisteredModels(options: {
   let names = new Map<string, readonly string[]>();
   let looking: Promise<void> | undefined;
   let closed = false;
+  let lookedAt = -Infinity;
 
   async function look(): Promise<void> {
     try {
+      const began = performance.now();
       names = byProvider(await list());
+      lookedAt = began;
     } catch (error) {
       if (!closed) onError(error);
     } finally {
@@ -61,14 +66,24 @@ export function followRegisteredModels(options: {
     looking ??= look();
   }, everyMs).unref();
 
+  async function refresh(): Promise<void> {
+    if (closed) return;
+    // One that is under way may have read before the change that is looked for.
+    await looking;
+    looking ??= look();
+    await looking;
+  }
+
   return {
     of: (provider) => names.get(provider) ?? NONE,
-    async refresh() {
-      if (closed) return;
-      // One that is under way may have read before the change that is looked for.
-      await looking;
+    refresh,
+    async freshen({ olderThanMs, withinMs }) {
+      if (closed || performance.now() - lookedAt < olderThanMs) return;
       looking ??= look();
-      await looking;
+      const patience = Promise.withResolvers<void>();
+      const late = setTimeout(patience.resolve, withinMs);
+      await Promise.race([looking, patience.promise]);
+      clearTimeout(late);
     },
     close() {
       closed = true;

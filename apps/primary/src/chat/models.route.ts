@@ -5,6 +5,10 @@ import type { LoadState } from '@moltbot/local-models';
 import { assertMayName, permittedModels } from '../access/permitted-plan.js';
 import type { Core } from '../core/core.js';
 
+/** A model that was trained a moment ago is listed; a database that does not answer holds nobody up. */
+const FRESH_MS = 1_000;
+const PATIENCE_MS = 500;
+
 /** One object that is a model to both vendors' clients: OpenAI reads `object` and `created`, Anthropic `type` and `created_at`. */
 export function toModelObject(listed: ListedModel, created: number, load?: LoadState) {
   return {
@@ -30,6 +34,7 @@ function toLoad(load: LoadState | undefined) {
 export function createModelsHandlers(core: Core) {
   return {
     list: async ({ exchange }: FastifyRequest) => {
+      await core.registeredModels.freshen({ olderThanMs: FRESH_MS, withinMs: PATIENCE_MS });
       const listed = permittedModels({ router: core.router, identity: exchange.identity });
       const data = listed.map((item) => toModelObject(item, core.startedAt, core.localModels.stateOf(item.id)));
       return {

@@ -22,7 +22,15 @@ import {
   startDemoUpstream,
 } from '@moltbot/providers';
 import { openQuotas, openSharedState, type SharedState } from '@moltbot/state';
-import { createObjectAccess, type ObjectAccess, openStorage, type Storage } from '@moltbot/storage';
+import {
+  createObjectAccess,
+  followRegisteredModels,
+  listRegisteredModels,
+  type ObjectAccess,
+  openStorage,
+  type RegisteredModels,
+  type Storage,
+} from '@moltbot/storage';
 import type { Access } from '../access/access.js';
 import { type AccessControl, createAccessControl } from '../access/access-control.js';
 import type { AuditTrail } from '../access/audit-trail.js';
@@ -31,6 +39,7 @@ import type { Exchange } from '../chat/exchange.js';
 import { KeepAlive } from '../chat/keep-alive.js';
 import { createQueueAccess, type QueueAccess } from '../jobs/queue-access.js';
 import { ClientPool } from './client-pool.js';
+import { KnownModels } from './known-models.js';
 import { ModelLists } from './model-lists.js';
 import { SlotList } from './slot-list.js';
 import { isDenial, type Telemetry } from './telemetry.js';
@@ -68,6 +77,8 @@ export interface Core {
   /** auth.json as it is now, in its order. */
   readonly storedCredentials: () => readonly StoredCredential[];
   readonly clients: ClientPool;
+  /** Models that were trained at providers from here. */
+  readonly registeredModels: RegisteredModels;
   /** Models that this process runs itself. */
   readonly localModels: LocalModels;
   /** Begins to load those of the default chain. */
@@ -137,11 +148,18 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
   const objects = createObjectAccess({ settings: settings(), paths: options.paths, fetch: network.fetch });
   const clients = new ClientPool({ create: (provider) => createProviderClient({ provider, system }) });
   const lists = new ModelLists({ clients, vault, telemetry });
+  const registeredModels = followRegisteredModels({
+    list: () => listRegisteredModels(storage),
+    everyMs: LOOK_FOR_MODELS_MS,
+    onError: (error) => telemetry.logger.warn('list of fine-tuned models', { error }),
+  });
+  await registeredModels.refresh();
+  const known = new KnownModels({ lists, registered: registeredModels });
   const router = createModelRouter({
     settings,
     vault,
     demoBaseUrl: () => demo.baseUrl,
-    knownModels: (provider) => lists.of(provider),
+    knownModels: (provider) => known.of(provider),
   });
   const quotas = openQuotas({
     url: settings().state.url,
@@ -194,6 +212,7 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
     credentials,
     storedCredentials: () => config().credentials,
     clients,
+    registeredModels,
     localModels,
     warmLocalModels() {
       const withinMs = settings().model_load_timeout;
@@ -235,6 +254,7 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
     },
     async close() {
       lists.close();
+      registeredModels.close();
       keepAlive.close();
       engine.close();
       stopFollowing();
@@ -265,6 +285,7 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
 }
 
 const LOOK_FOR_LOST_MS = 10_000;
+const LOOK_FOR_MODELS_MS = 5_000;
 /** By then even the upstream of a caller that left has been cancelled. */
 const LOST_AFTER_MS = 30_000;
 

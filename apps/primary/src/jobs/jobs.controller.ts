@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { type JobArtifact, MoltbotError } from '@moltbot/contracts';
+import { type JobArtifact, type JobPayload, MoltbotError } from '@moltbot/contracts';
 import type { JobSnapshot } from '@moltbot/queue';
 import {
   Controller,
@@ -23,10 +23,12 @@ import { RequireScope } from '../access/require-scope.js';
 import type { Core } from '../core/core.js';
 import { CORE } from '../core/tokens.js';
 import { assertLogs } from './assert-logs.js';
+import { cancelFineTuning } from './begin-fine-tuning.js';
 import { followJob, readEventPosition } from './follow-job.js';
 import { artifactBody, artifactsOf } from './job-artifacts.js';
 import { toJobView } from './job-object.js';
 import { jobListQuerySchema, knownType, newJobSchema, submittable } from './job-schemas.js';
+import { submitTrainingJob } from './submit-training-job.js';
 import { callerOf, whoseAre } from './whose.js';
 
 /** Each looks at the queue some times a second. */
@@ -69,7 +71,10 @@ export class JobsController implements OnModuleDestroy {
       delayMs: delay,
     };
     // Compared with the job's row there, before anything is queued.
-    const { id, existed } = await queues.enqueue(name, payload as object, options).catch(refuseAsUnprocessable);
+    const { id, existed } =
+      name === 'training'
+        ? await this.#train(payload, request, options)
+        : await queues.enqueue(name, payload as object, options).catch(refuseAsUnprocessable);
     const job = await queues.get(id);
     if (job === undefined) throw new MoltbotError('queue_unavailable', 'The queue does not keep the job.');
     void reply.header('location', `/v1/jobs/${id}`);
@@ -106,9 +111,15 @@ export class JobsController implements OnModuleDestroy {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     await readJsonBody({ request, reply, schema: NOTHING, optional: true });
-    await this.#job(id, request);
+    const { name, payload } = await this.#job(id, request);
     const queues = await this.#core.queues.open();
-    return toJobView(found(await queues.cancel(id)));
+    const cancelled = found(await queues.cancel(id));
+    // The provider has to be told too.
+    if (name === 'training') {
+      const { fine_tuning_job: training } = payload as JobPayload<'training'>;
+      await cancelFineTuning({ core: this.#core, id: training, visible: {} });
+    }
+    return toJobView(cancelled);
   }
 
   @Post(':id/retry')
@@ -234,6 +245,21 @@ export class JobsController implements OnModuleDestroy {
         router.plan(name === 'default' ? {} : { model: name });
       },
     });
+  }
+
+  async #train(
+    payload: unknown,
+    request: FastifyRequest,
+    options: {
+      readonly delayMs: number | undefined;
+      readonly idempotencyKey: string | undefined;
+      readonly traceparent: string | undefined;
+    },
+  ) {
+    const { delayMs, idempotencyKey, traceparent } = options;
+    const asked = { core: this.#core, request, payload, delayMs, idempotencyKey, traceparent };
+    const { jobId: id, existed } = await submitTrainingJob(asked);
+    return { id, existed };
   }
 
   /** Whoever may use some models only warms no others up. @throws MoltbotError `permission_denied` */

@@ -1,6 +1,7 @@
 import { ADMIN_SCHEMAS } from './openapi-admin-schemas.js';
 import { CREDENTIAL_SCHEMAS } from './openapi-credential-schemas.js';
 import { FILE_SCHEMAS } from './openapi-file-schemas.js';
+import { FINE_TUNING_SCHEMAS } from './openapi-fine-tuning-schemas.js';
 import { JOB_SCHEMAS } from './openapi-job-schemas.js';
 
 /** JSON Schemas of what goes through the doors: the fields MoltBot itself reads; others pass where the target speaks the dialect. */
@@ -28,6 +29,7 @@ export const SCHEMAS = {
   ...ADMIN_SCHEMAS,
   ...CREDENTIAL_SCHEMAS,
   ...FILE_SCHEMAS,
+  ...FINE_TUNING_SCHEMAS,
   ...JOB_SCHEMAS,
   ChatCompletionRequest: {
     type: 'object',

@@ -1,6 +1,7 @@
 import { ADMIN_OPERATIONS } from './openapi-admin.js';
 import { CREDENTIAL_OPERATIONS } from './openapi-credentials.js';
 import { FILE_OPERATIONS } from './openapi-files.js';
+import { FINE_TUNING_OPERATIONS } from './openapi-fine-tuning.js';
 import { JOB_OPERATIONS } from './openapi-jobs.js';
 import type { Operation } from './openapi-operation.js';
 import { SCHEMAS, type SchemaName } from './openapi-schemas.js';
@@ -81,6 +82,7 @@ const OPERATIONS: readonly Operation[] = [
   },
   ...JOB_OPERATIONS,
   ...FILE_OPERATIONS,
+  ...FINE_TUNING_OPERATIONS,
   ...ADMIN_OPERATIONS,
   ...CREDENTIAL_OPERATIONS,
 ];
