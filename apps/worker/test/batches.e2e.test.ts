@@ -56,6 +56,13 @@ describe('batches', () => {
             base_url: upstream.baseUrl('openai-chat'),
             models: { 'gpt-test': { price: { input: 1, output: 2 } } },
           },
+          native: {
+            kind: 'openai',
+            api: 'responses',
+            base_url: upstream.baseUrl('openai-responses'),
+            requires_credential: false,
+            models: { 'gpt-test': { price: { input: 1, output: 2 } } },
+          },
         },
         breaker: { failures: 1_000 },
         worker: { takeover_after: '2s', batch: { concurrency: 4, max_requests: 300 } },
@@ -199,6 +206,52 @@ describe('batches', () => {
     ]);
   });
 
+  it('answers requests of the responses API, by models of that API and of others, and names what only OpenAI keeps', async () => {
+    const url = '/v1/responses';
+    const ask = (id: string, body: object) => line(id, {}, { url, body: { model: 'default', input: id, ...body } });
+    upstream.setScript({ type: 'answer', answer: { text: 'Hello there', usage: { inputTokens: 3, outputTokens: 2 } } });
+    const made = await submit(
+      [
+        ask('translated', { model: 'openai:gpt-test', instructions: 'Be brief.' }),
+        ask('passed', { model: 'native:gpt-test', store: false, brand_new: 1 }),
+        ask('kept', { previous_response_id: 'resp_1' }),
+        ask('background', { background: true }),
+        ask('streamed', { stream: true }),
+        ask('wrong', { input: [] }),
+        line('chat'),
+      ],
+      { endpoint: url },
+    );
+    const batch = await until(made.id);
+    expect(batch).toMatchObject({
+      endpoint: url,
+      status: 'completed',
+      request_counts: { total: 7, completed: 2, failed: 5 },
+    });
+    const answers = await linesOf(batch.output_file_id);
+    expect(ids(answers)).toEqual(['translated', 'passed']);
+    for (const { response } of answers) {
+      expect(response?.body).toMatchObject({
+        object: 'response',
+        status: 'completed',
+        output: [{ type: 'message', content: [{ type: 'output_text', text: 'Hello there' }] }],
+        usage: { input_tokens: 3, output_tokens: 2 },
+      });
+    }
+    expect(answers[0]?.response?.body).toMatchObject({ model: 'openai:gpt-test', instructions: 'Be brief.' });
+    expect(upstream.requests.find(({ body }) => body['brand_new'] === 1)?.dialect).toBe('openai-responses');
+    const errors = await linesOf(batch.error_file_id);
+    expect(ids(errors)).toEqual(['kept', 'background', 'streamed', 'wrong', 'chat']);
+    expect(errors.map(({ response }) => response?.body ?? null)).toMatchObject([
+      { error: { code: 'invalid_request', param: 'previous_response_id' } },
+      { error: { code: 'invalid_request', param: 'background' } },
+      null,
+      { error: { code: 'invalid_request', param: 'input' } },
+      null,
+    ]);
+    expect(codes(errors).filter((code) => code !== undefined)).toEqual(['invalid_body', 'mismatched_url']);
+  });
+
   it('says of each line what is wrong with it, and answers the others', async () => {
     upstream.setScript((request) =>
       JSON.stringify(request.body).includes('refuse-me') ? { type: 'status', status: 400 } : { type: 'answer' },
@@ -250,7 +303,7 @@ describe('batches', () => {
       });
     await expect(make({})).rejects.toMatchObject({ status: 400, param: 'input_file_id' });
     await expect(make({}, 'other')).rejects.toMatchObject({ status: 400, param: 'input_file_id' });
-    await expect(make({ endpoint: '/v1/responses' })).rejects.toMatchObject({ status: 400, param: 'endpoint' });
+    await expect(make({ endpoint: '/v1/completions' })).rejects.toMatchObject({ status: 400, param: 'endpoint' });
     await expect(make({ completion_window: '8d' })).rejects.toMatchObject({ param: 'completion_window' });
     await expect(make({ colour: 'red' })).rejects.toMatchObject({ param: 'colour' });
     const { id } = await submit([line('mine')]);

@@ -1,3 +1,5 @@
+import { BATCH_ENDPOINTS } from '@moltbot/contracts';
+
 const text = { type: 'string' } as const;
 const count = { type: 'integer', minimum: 0 } as const;
 const instant = { type: 'integer', description: 'Unix seconds.' } as const;
@@ -66,7 +68,7 @@ export const FILE_SCHEMAS = {
     additionalProperties: false,
     properties: {
       input_file_id: { ...text, description: 'A file with the purpose `batch`: one request a line.' },
-      endpoint: { enum: ['/v1/chat/completions', '/v1/embeddings'] },
+      endpoint: { enum: BATCH_ENDPOINTS },
       completion_window: { ...text, default: '24h', description: 'A length of time, 1s to 7d.' },
       metadata,
       output_expires_after: {

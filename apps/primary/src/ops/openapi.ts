@@ -19,6 +19,16 @@ const OPERATIONS: readonly Operation[] = [
   },
   {
     method: 'post',
+    path: '/v1/responses',
+    summary: 'Chat, in the dialect of OpenAI’s responses, on any model',
+    tag: 'chat',
+    body: 'ResponsesRequest',
+    answer: 'Response',
+    streams: true,
+    error: 'OpenAiError',
+  },
+  {
+    method: 'post',
     path: '/v1/messages',
     summary: 'Chat, in Anthropic’s dialect, on any model',
     tag: 'chat',

@@ -1,6 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Settings } from '@moltbot/config';
-import { type ChainPlan, createCallerRequest, type Model, openAiChatDoor } from '@moltbot/providers';
+import {
+  type ChainPlan,
+  createCallerRequest,
+  type Model,
+  openAiChatDoor,
+  openAiResponsesDoor,
+} from '@moltbot/providers';
 import { requestSize } from './request-size.js';
 
 const settings: Settings['limits'] = { assumed_output_tokens: 1_000, unpriced_models: 'refuse' };
@@ -62,5 +68,20 @@ describe('the size of a request of a batch', () => {
   it('names models without a price, unless they are taken to be free', () => {
     expect(sizeOf([model()], text).unpriced).toEqual(['a:model']);
     expect(sizeOf([model({ price: [0, 0] })], text).unpriced).toEqual([]);
+  });
+
+  it('counts text of the responses API as text, and what OpenAI keeps as a full context', () => {
+    const worst = (value: object): bigint => {
+      const bytes = Buffer.from(JSON.stringify(value));
+      const plan = { models: [model({ price: [1, 0] })] } as unknown as ChainPlan;
+      const call = createCallerRequest({ requestId: 'r', door: openAiResponsesDoor, bytes });
+      return requestSize({ plan, call, bytes, settings }).worstCaseMicros;
+    };
+    const input = [{ role: 'user', content: [{ type: 'input_text', text: 'Hi' }] }];
+    expect(worst({ input, max_output_tokens: 5 })).toBeLessThan(1_000n);
+    expect(worst({ input, previous_response_id: 'resp_1' })).toBeGreaterThan(2_000_000n);
+    expect(worst({ input: [{ role: 'user', content: [{ type: 'input_file', file_id: 'f' }] }] })).toBeGreaterThan(
+      2_000_000n,
+    );
   });
 });

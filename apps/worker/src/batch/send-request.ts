@@ -14,6 +14,7 @@ import {
 import { countRequest } from '../count-request.js';
 import type { JobDeps } from '../deps.js';
 import type { BatchOwner } from './batch-owner.js';
+import { ENDPOINT_DOORS } from './endpoint-door.js';
 import { permittedPlan } from './permitted-plan.js';
 import { requestSize, type RequestSize } from './request-size.js';
 
@@ -66,7 +67,7 @@ export async function sendRequest(options: SendOptions): Promise<Sent> {
     startedAt,
     durationMs: Date.now() - startedAt,
     operation: endpoint === '/v1/embeddings' ? 'embeddings' : 'chat',
-    dialect: openAiChatDoor.dialect,
+    dialect: (ENDPOINT_DOORS[endpoint] ?? openAiChatDoor).dialect,
     chain: plan.name,
     apiKeyId: owner.keyId,
     stream: false,
@@ -110,8 +111,8 @@ const MAX_INPUTS = 2_048;
 
 /** @throws MoltbotError `invalid_request`, `model_not_found`, `permission_denied`, … */
 function prepare({ deps, endpoint, owner, body }: SendOptions, requestId: string): Prepared {
-  const embeddings = endpoint === '/v1/embeddings';
-  const call = embeddings ? undefined : createCallerRequest({ requestId, door: openAiChatDoor, bytes: body });
+  const door = ENDPOINT_DOORS[endpoint];
+  const call = door && createCallerRequest({ requestId, door, bytes: body });
   const value = call === undefined ? readJsonObject(body) : call.value;
   const { router } = deps.requests;
   const plan = permittedPlan({ router, permissions: owner.models, selection: selectionOf(value, call) });
@@ -188,7 +189,7 @@ async function ask(options: SendOptions & { readonly prepared: Prepared; readonl
   readonly usage: RequestRecord['usage'];
   readonly costMicros: number | undefined;
 }> {
-  const { deps, prepared, requestId, body, signal } = options;
+  const { deps, endpoint, prepared, requestId, body, signal } = options;
   const { engine } = deps.requests;
   const { call, plan, value } = prepared;
   if (call === undefined) {
@@ -201,12 +202,13 @@ async function ask(options: SendOptions & { readonly prepared: Prepared; readonl
   const { usage, costMicros, model } = served;
   const answer: unknown = served.sameDialect
     ? JSON.parse(served.answer.bytes.toString('utf8'))
-    : openAiChatDoor.toAnswer(served.answer.answer(), {
+    : (ENDPOINT_DOORS[endpoint] ?? openAiChatDoor).toAnswer(served.answer.answer(), {
         id: requestId,
         created: Math.floor(Date.now() / 1_000),
         model: model.ref,
         includeUsage: false,
         estimatedInputTokens: call.estimatedInputTokens,
+        asked: call,
       });
   return { answer, servedBy: model.ref, usage, costMicros };
 }
