@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { parseAuthFile, parseSettings } from '@moltbot/config';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { cleanEnvironment, ROOT, type RunningMoltbot, startMoltbot, temporaryHome } from './moltbot.js';
@@ -16,6 +18,9 @@ const PAGES = [
   'docs/credentials.md',
   'docs/doctor.md',
   'docs/local-models.md',
+  'docs/jobs.md',
+  'docs/batches.md',
+  'docs/log-analysis.md',
 ];
 
 /** What starts servers, installs, or runs the tests themselves is proved elsewhere. Everything that is not here runs. */
@@ -50,23 +55,44 @@ function examplesOf(page: string): readonly Example[] {
   }));
 }
 
-const home = temporaryHome();
+/** Where a reader would stand: with the command, and the files that the examples name. */
+const place = mkdtempSync(join(tmpdir(), 'moltbot-docs-'));
+const home = temporaryHome({ logs: { file: join(place, 'moltbot.log') } });
 /** Inside the checkout, so that `import 'openai'` finds the packages of the root. */
 const modules = mkdtempSync(join(ROOT, 'apps/cli/dist/examples-'));
 let server: RunningMoltbot;
 
+const REQUEST =
+  '{"custom_id":"a","method":"POST","url":"/v1/chat/completions","body":{"messages":[{"role":"user","content":"Hi"}]}}';
+const LINES = Array.from(
+  { length: 50 },
+  (_, index) => `2026-01-02T08:00:${index + 10}Z INFO served ${index} requests\n`,
+);
+
 beforeAll(async () => {
-  server = await startMoltbot({ home: home.path, args: ['--no-worker'] });
+  symlinkSync(join(ROOT, 'moltbot'), join(place, 'moltbot'));
+  const [young, old] = [LINES.join(''), LINES.join('').replaceAll('2026-01-02', '2026-01-01')];
+  for (const [name, content] of [
+    ['app.log', young],
+    ['today.log', young],
+    ['app.log.1.gz', gzipSync(old)],
+    ['yesterday.log.zst', zstdCompressSync(old)],
+    ['requests.jsonl', `${REQUEST}\n`],
+  ] as const) {
+    writeFileSync(join(place, name), content);
+  }
+  server = await startMoltbot({ home: home.path });
 });
 afterAll(async () => {
   await server.end();
   home.remove();
   rmSync(modules, { recursive: true, force: true });
+  rmSync(place, { recursive: true, force: true });
 });
 
 async function runProgram(program: string, args: readonly string[]) {
   const env = cleanEnvironment({ home: home.path });
-  const child = spawn(program, args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, args, { cwd: place, env, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   child.stdout.on('data', (text: Buffer) => (output += text.toString()));
   child.stderr.on('data', (text: Buffer) => (output += text.toString()));
@@ -96,6 +122,12 @@ async function runExample({ language, text }: Example): Promise<string> {
       // The only file of ours that is JSON.
       expect(parseAuthFile({ text: here, file: 'auth.json' })).not.toEqual([]);
       return here;
+    case 'jsonl':
+      // Requests of a batch.
+      for (const line of here.trim().split('\n')) {
+        expect(JSON.parse(line)).toMatchObject({ custom_id: expect.any(String), method: 'POST', body: {} });
+      }
+      return here;
     case 'yaml':
       expect(parseSettings({ text: here, file: 'config.yml' }).settings.models.primary).not.toBe('');
       return here;
@@ -111,9 +143,11 @@ describe('every example of the documentation', () => {
     '%s does what it shows',
     async (_place, example) => {
       const output = await runExample(example);
-      expect(output).not.toContain('"error"');
+      // A job that has none says `null`, a log counts its levels.
+      expect(output).not.toMatch(/"error":\s*[{"]/);
       // Who asks the demo hears that it is one.
-      if (/chat "|chat\/completions|chat\.completions|messages\.create/.test(example.text)) {
+      const runs = example.language === 'sh' || example.language === 'js';
+      if (runs && /chat "|chat\/completions|chat\.completions|messages\.create/.test(example.text)) {
         expect(output).toContain('[SIMULATED]');
       }
     },
@@ -127,7 +161,7 @@ describe('every example of the documentation', () => {
   });
 
   it('is found: there are examples of each kind', () => {
-    expect(new Set(examples.map(({ language }) => language))).toEqual(new Set(['sh', 'js', 'json', 'yaml']));
+    expect(new Set(examples.map(({ language }) => language))).toEqual(new Set(['sh', 'js', 'json', 'jsonl', 'yaml']));
     expect(examples.some(({ text }) => text.includes('curl'))).toBe(true);
   });
 });
