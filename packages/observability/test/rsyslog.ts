@@ -85,7 +85,9 @@ action(type="omfile" file="${output}" template="parsed")
   return {
     port,
     start: async () => {
-      const started = spawn(binary, ['-n', '-f', configuration, '-i', join(folder, 'pid')], { stdio: ['ignore', 'ignore', 'pipe'] });
+      const started = spawn(binary, ['-n', '-f', configuration, '-i', join(folder, 'pid')], {
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
       child = started;
       let said = '';
       started.stderr.on('data', (text: Buffer) => (said += text.toString()));
@@ -146,5 +148,5 @@ async function isHeard(transport: 'udp' | 'tcp' | 'tls', port: number): Promise<
   return table
     .split('\n')
     .map((line) => line.trim().split(/\s+/))
-    .some(([, address, , state]) => address?.endsWith(local) === true && (transport === 'udp' || state === '0A'));
+    .some(([, address = '', , state]) => address.endsWith(local) && (transport === 'udp' || state === '0A'));
 }

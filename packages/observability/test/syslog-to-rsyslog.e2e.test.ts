@@ -73,6 +73,11 @@ function openLogger(syslog: NonNullable<LoggerOptions['syslog']>, options: Parti
 
 const bodyOf = ({ message }: ParsedMessage): Record<string, unknown> => JSON.parse(message) as Record<string, unknown>;
 
+function only(message: ParsedMessage | undefined): ParsedMessage {
+  if (message === undefined) throw new Error('nothing was received');
+  return message;
+}
+
 /** Numbers of the lines that arrived, however often. */
 async function arrived(from: Rsyslog): Promise<ReadonlySet<unknown>> {
   return new Set((await from.received()).map((message) => bodyOf(message)['number']));
@@ -99,7 +104,9 @@ describeInstalled('rsyslog', () => {
       });
       log.info('second', { n: 2 });
       await until(async () => (await server.received()).length === 2);
-      const [first, second] = await server.received();
+      const messages = await server.received();
+      const first = only(messages.at(0));
+      const second = messages.at(1);
       expect(first).toMatchObject({
         facility: 'local3',
         severity: 'err',
@@ -110,14 +117,14 @@ describeInstalled('rsyslog', () => {
         messageId: '-',
         data: String.raw`[meta sequenceId="1"][moltbot@32473 role="primary" requestId="req_\"x\"\]" conversationId="c1"]`,
       });
-      const body = bodyOf(first as ParsedMessage);
+      const body = bodyOf(first);
       expect(body).toMatchObject({
         level: 'error',
         message: 'größe "quoted" ]\nsecond line',
         requestId: 'req_"x"]',
         authorization: '***',
       });
-      expect(new Date(String(first?.time)).toISOString()).toBe(body['time']);
+      expect(new Date(first.time).toISOString()).toBe(body['time']);
       expect(JSON.stringify(first)).not.toMatch(/canary|somebody wrote/);
       expect(second).toMatchObject({ severity: 'info', data: '[meta sequenceId="2"][moltbot@32473 role="primary"]' });
       expect(dropped).toBe(0);
@@ -138,8 +145,8 @@ describeInstalled('rsyslog', () => {
       const log = openLogger(syslog, { onTruncate: () => (shortened += 1) });
       log.info('x'.repeat(8_192), { list: Array.from({ length: 90 }, () => 'y'.repeat(50)), requestId: 'req_1' });
       await until(async () => (await server.received()).length === 1);
-      const [message] = await server.received();
-      expect(bodyOf(message as ParsedMessage)).toMatchObject({ truncated: true, requestId: 'req_1', role: 'primary' });
+      const message = only((await server.received()).at(0));
+      expect(bodyOf(message)).toMatchObject({ truncated: true, requestId: 'req_1', role: 'primary' });
       expect(shortened).toBe(1);
       await log.close();
       await server.stop();

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { DatagramSender } from './datagram-sender.js';
 
@@ -30,7 +29,7 @@ afterEach(() => {
 function openSender(options: { host?: string; port?: number; maxBytes?: number } = {}): DatagramSender {
   const sender = new DatagramSender({
     host: '127.0.0.1',
-    port: (receiver.address() as AddressInfo).port,
+    port: receiver.address().port,
     maxBytes: 100_000,
     onDrop: (count) => (dropped += count),
     onTook: () => {},

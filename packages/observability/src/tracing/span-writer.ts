@@ -1,0 +1,90 @@
+import {
+  type Attributes as OtelAttributes,
+  type Context,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  TraceFlags,
+} from '@opentelemetry/api';
+import { resourceFromAttributes } from '@opentelemetry/resources';
+import { AlwaysOnSampler, type IdGenerator, TracerProvider } from '@opentelemetry/sdk-trace';
+import type { Attributes, FinishedSpan } from './span.js';
+import { SpanBatches } from './span-batches.js';
+import { postSpans } from './span-post.js';
+import type { SpanWriter, TracingOptions } from './tracing.js';
+
+const KINDS = { server: SpanKind.SERVER, client: SpanKind.CLIENT, consumer: SpanKind.CONSUMER } as const;
+/** Whatever an attribute is: names and numbers, none of them long. */
+const LONGEST_VALUE = 512;
+
+/** The ids of the span that is made next: they are older than it. */
+class GivenIds implements IdGenerator {
+  traceId = '';
+  spanId = '';
+
+  generateTraceId(): string {
+    return this.traceId;
+  }
+
+  generateSpanId(): string {
+    return this.spanId;
+  }
+}
+
+/** Finished spans as OpenTelemetry's SDK makes and exports them. Its globals are left alone: nothing else is traced. */
+export function openSpanWriter(options: TracingOptions): SpanWriter {
+  const { endpoint, headers = {}, serviceName, resource } = options;
+  const batches = new SpanBatches({
+    ...options,
+    post: async (spans, closing) => postSpans({ endpoint, headers, spans, closing }),
+  });
+  const ids = new GivenIds();
+  const provider = new TracerProvider({
+    sampler: new AlwaysOnSampler(),
+    idGenerator: ids,
+    resource: resourceFromAttributes(present({ 'service.name': serviceName, ...resource })),
+    spanProcessors: [batches],
+    spanLimits: { attributeValueLengthLimit: LONGEST_VALUE, eventCountLimit: 64 },
+  });
+  const tracer = provider.getTracer('moltbot');
+  return {
+    write: (span) => {
+      ids.traceId = span.traceId;
+      ids.spanId = span.spanId;
+      const made = tracer.startSpan(
+        span.name,
+        { kind: KINDS[span.kind], startTime: span.startedAt, attributes: present(span.attributes) },
+        parentContext(span),
+      );
+      for (const { name, at, attributes } of span.events ?? []) made.addEvent(name, present(attributes), at);
+      if (span.error !== undefined) {
+        made.setAttribute('error.type', span.error);
+        made.setStatus({ code: SpanStatusCode.ERROR, message: span.error });
+      }
+      made.end(span.startedAt + span.durationMs);
+    },
+    close: async () => {
+      await batches.close();
+    },
+  };
+}
+
+function parentContext({ traceId, parentId }: FinishedSpan): Context {
+  if (parentId === undefined) return ROOT_CONTEXT;
+  return trace.setSpanContext(ROOT_CONTEXT, {
+    traceId,
+    spanId: parentId,
+    traceFlags: TraceFlags.SAMPLED,
+    isRemote: true,
+  });
+}
+
+function present(attributes: Attributes): OtelAttributes {
+  const kept: OtelAttributes = {};
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === undefined) continue;
+    kept[name] = typeof value === 'object' ? [...value] : value;
+  }
+  return kept;
+}
