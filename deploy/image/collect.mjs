@@ -1,12 +1,12 @@
-// What the image's last stage holds, laid out under one folder: the product with its production packages, the libraries that
-// Node is linked to, and the few files of the system that programs look for.
+// What the image's last stage holds, laid out under one folder: the release as it is, the libraries that Node is linked to, and the
+// few files of the system that programs look for.
+//   node collect.mjs RELEASE TO
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
-  readdirSync,
   readFileSync,
   realpathSync,
   symlinkSync,
@@ -14,34 +14,20 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
-const [from, to] = process.argv.slice(2);
+const [release, to] = process.argv.slice(2);
 const product = join(to, 'opt', 'moltbot');
 
-/** Types, maps, sources and documents: nothing reads them at run time. */
-const ONLY_READ = /\.(d\.[cm]?ts|[cm]?ts|tsx|map|md|markdown|tsbuildinfo|flow)$/i;
-const copy = (path, target) =>
-  cpSync(path, target, { recursive: true, verbatimSymlinks: true, filter: (file) => !ONLY_READ.test(file) });
-
-copy(join(from, 'node_modules', '.pnpm'), join(product, 'node_modules', '.pnpm'));
-for (const group of ['apps', 'packages']) {
-  for (const name of readdirSync(join(from, group))) {
-    for (const part of ['package.json', 'dist', 'node_modules']) {
-      const path = join(from, group, name, part);
-      if (existsSync(path)) copy(path, join(product, group, name, part));
-    }
-  }
-}
-copy(join(from, 'LICENSE'), join(product, 'LICENSE'));
-copy(join(from, 'deploy', 'image', 'health.mjs'), join(product, 'image', 'health.mjs'));
-copy(join(from, 'deploy', 'image', 'fill-compile-cache.mjs'), join(product, 'image', 'fill-compile-cache.mjs'));
+cpSync(release, product, { recursive: true });
+cpSync(join(import.meta.dirname, 'health.mjs'), join(product, 'image', 'health.mjs'));
 
 // The command: its first line names Node itself, as there is no `env`.
-const command = join(product, 'apps', 'cli', 'dist', 'main.js');
+const { bin } = JSON.parse(readFileSync(join(product, 'package.json'), 'utf8'));
+const command = join(product, bin.moltbot);
 writeFileSync(command, readFileSync(command, 'utf8').replace(/^#!.*\n/, '#!/usr/local/bin/node\n'));
 chmodSync(command, 0o755);
 mkdirSync(join(to, 'usr', 'local', 'bin'), { recursive: true });
 cpSync(realpathSync(process.execPath), join(to, 'usr', 'local', 'bin', 'node'));
-symlinkSync('/opt/moltbot/apps/cli/dist/main.js', join(to, 'usr', 'local', 'bin', 'moltbot'));
+symlinkSync(join('/opt/moltbot', bin.moltbot), join(to, 'usr', 'local', 'bin', 'moltbot'));
 
 // Where the loader looks for them, by the names that Node asks for.
 const packages = new Set();

