@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { MoltbotError, type RequestRecord } from '@moltbot/contracts';
-import { anthropicMessagesDoor, type DialectDoor, openAiChatDoor } from '@moltbot/providers';
+import { anthropicMessagesDoor, type DialectDoor, openAiChatDoor, openAiResponsesDoor } from '@moltbot/providers';
 import type { FastifyReply } from 'fastify';
 import { Exchange } from './exchange.js';
 import { KeepAlive } from './keep-alive.js';
@@ -55,6 +55,7 @@ describe('waiting for a model that is loaded', () => {
 
   it.each([
     [openAiChatDoor, '"code":"model_load_timeout"'],
+    [openAiResponsesDoor, 'event: response.failed'],
     [anthropicMessagesDoor, 'event: error'],
   ])('gives signs of life, and tells of a failure in band', async (door, said) => {
     const { status, headers, text, records, answered, hijacked, left } = await waitThatFails({ door, afterMs: 150 });

@@ -81,7 +81,7 @@ export function toProviderError(error: JsonObject | undefined, context: ErrorCon
   const { status, retryAfterMs } = context;
   const code = readText(error?.['code']);
   const type = readText(error?.['type']);
-  const kind = kindOf(code, type, context);
+  const kind = isUnknownItem(error, status) ? 'invalid-request' : kindOf(code, type, context);
   const callersFault = CALLERS_FAULTS.has(kind);
   return new ProviderError(kind, `The provider answered with status ${status}.`, {
     status,
@@ -90,6 +90,16 @@ export function toProviderError(error: JsonObject | undefined, context: ErrorCon
     retryAfterMs,
     callerMessage: callersFault ? readText(error?.['message']) : undefined,
   });
+}
+
+/**
+ * A 404 for what the request names besides the model: an item, a conversation, a file. It has no code, an unknown model has one.
+ * The model is not to blame, and no other has it.
+ */
+function isUnknownItem(error: JsonObject | undefined, status: number): boolean {
+  if (status !== 404 || error === undefined) return false;
+  const { code, param, type } = error;
+  return type === 'invalid_request_error' && (code ?? undefined) === undefined && param !== 'model';
 }
 
 function kindOf(code: string | undefined, type: string | undefined, context: ErrorContext): FailureKind {
