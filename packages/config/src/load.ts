@@ -15,6 +15,7 @@ import { showName } from './problems/secret-like.js';
 import { settingEntries, settled } from './settings/setting-entries.js';
 import { formatKey } from './settings/setting-key.js';
 import { type SettingShape, settingsShape } from './settings/setting-shape.js';
+import { readOtelEnvironment } from './environment/otel-environment.js';
 import { overridesFromEnvironment, type UnknownVariable } from './settings/setting-variables.js';
 import { emptyMapping, SourceTree } from './files/source-tree.js';
 import type { StoredCredential } from './stored-credential.js';
@@ -97,7 +98,8 @@ export function parseSettings(options: {
   const read = readYaml({ text, file });
   if (!(read instanceof SourceTree)) throw new ConfigError(read);
   const fromEnvironment = overridesFromEnvironment(env);
-  const overrides = [...fromEnvironment.overrides, ...overridesFromFlags(flags)];
+  const fromOtel = readOtelEnvironment(env);
+  const overrides = [...fromOtel.overrides, ...fromEnvironment.overrides, ...overridesFromFlags(flags)];
 
   // Each layer is checked alone, so that a mistake in the file is told even where a variable hides it.
   const empty = new SourceTree(emptyMapping());
@@ -122,6 +124,7 @@ export function parseSettings(options: {
     origins: new Map(settingEntries(settings).map(({ path }) => [formatKey(path), merged.originOf(path)])),
     warnings: [
       ...fromEnvironment.unknown.map(unknownVariable),
+      ...fromOtel.warnings.map((message) => ({ kind: 'unknown_variable' as const, message })),
       ...crossChecked.warnings.map((message) => ({ kind: 'model_name' as const, message })),
     ],
   };
