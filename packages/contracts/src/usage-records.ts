@@ -20,6 +20,8 @@ export interface AttemptRecord {
   readonly connection?: string | undefined;
   readonly durationMs: number;
   readonly firstContentMs?: number | undefined;
+  /** Of streams: why the model ended, as it says (`stop`, `length`, …). */
+  readonly finishReason?: string | undefined;
   /** Of streams: the longest wait for the provider between two contents. */
   readonly longestGapMs?: number | undefined;
   readonly usage?: Usage | undefined;

@@ -206,6 +206,7 @@ export class AnswerStream implements ServedStream, AsyncIterable<ServedFrame>, A
     const { model, log, ticket } = source.call;
     const usage = source.usage(outcome === 'ok');
     log.longestGapMs = source.longestGapMs;
+    log.finishReason = source.tally.finishReason;
     log.end(outcome, usage);
     if (outcome === 'ok') this.#run.parts.breaker.succeeded(ticket);
     this.#usage = addUsage(this.#usage, usage);

@@ -30,6 +30,7 @@ export class AttemptLog {
   connection: ConnectionFault | undefined;
   firstContentMs: number | undefined;
   longestGapMs: number | undefined;
+  finishReason: string | undefined;
   readonly #options: AttemptLogOptions;
   readonly #index: number;
   #ended = false;
@@ -45,6 +46,11 @@ export class AttemptLog {
     this.#index = options.attempts.length;
     // Holds the place: attempts are numbered by their start.
     options.attempts.push({ target: options.model.ref, outcome: 'cancelled', durationMs: 0 });
+  }
+
+  /** 0, 1, 2 … within the request. */
+  get index(): number {
+    return this.#index;
   }
 
   get sinceStartMs(): number {
@@ -77,6 +83,7 @@ export class AttemptLog {
       durationMs,
       firstContentMs: this.firstContentMs,
       longestGapMs: this.longestGapMs,
+      finishReason: this.finishReason,
       usage,
       costMicros: costMicros(usage, this.model.price),
       role: this.role,

@@ -2,6 +2,12 @@ import type { AttemptRecord } from '@moltbot/contracts';
 
 /** What the router tells whoever logs and counts. Calls are synchronous and must not throw. */
 export interface RouterObserver {
+  /** What the provider of an attempt is told of the trace (`traceparent`); nothing where it is not to be told. */
+  traceparent?(call: {
+    readonly requestId: string;
+    readonly index: number;
+    readonly provider: string;
+  }): string | undefined;
   attempt?(record: AttemptRecord): void;
   fallback?(event: {
     readonly requestId: string;

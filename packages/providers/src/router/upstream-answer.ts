@@ -27,6 +27,11 @@ export async function send(options: SendOptions): Promise<UpstreamResponse> {
   const { run, model, token, log } = call;
   const { provider } = model;
   const remaining = Math.ceil(run.budget.remainingMs);
+  const traceparent = run.parts.observer.traceparent?.({
+    requestId: run.requestId,
+    index: log.index,
+    provider: provider.name,
+  });
   const sentElapsed = run.parts.elapsed();
   const response = await run.parts.clientFor(provider).post(
     upstreamPost({
@@ -35,7 +40,7 @@ export async function send(options: SendOptions): Promise<UpstreamResponse> {
       token,
       credentialType: call.payer?.type,
       accept,
-      callerHeaders,
+      callerHeaders: traceparent === undefined ? callerHeaders : { ...callerHeaders, traceparent },
       connectTimeoutMs: Math.min(run.plan.timeouts.connect, remaining),
       headersTimeoutMs: Math.min(options.headersTimeoutMs, remaining),
       signal: run.signal,
