@@ -1,4 +1,4 @@
-import type { Limiter } from '@moltbot/auth';
+import type { Credential, Limiter } from '@moltbot/auth';
 import type { Settings, WarmupPrompt } from '@moltbot/config';
 import type { AttemptRecord, JobName, JobPayload, JobResult } from '@moltbot/contracts';
 import type { Logger, Metrics } from '@moltbot/observability';
@@ -57,6 +57,8 @@ export interface JobDeps {
   readonly models: ModelWarmer;
   /** As they are now: follows edits of the file. */
   readonly settings: () => Settings;
+  /** Entries of auth.json, without their secrets. */
+  readonly credentials: () => readonly Credential[];
   readonly metrics: Metrics;
   readonly requests: ModelRequests;
   /** Opened when first needed. @throws MoltbotError `storage_unavailable` */

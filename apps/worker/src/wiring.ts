@@ -5,6 +5,7 @@ import {
   type LoadedConfig,
   type MoltbotPaths,
   type ProxyEnvironment,
+  type Settings,
   systemProxies,
 } from '@moltbot/config';
 import { JOBS, MoltbotError } from '@moltbot/contracts';
@@ -157,6 +158,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       deps: {
         models: models.warmer,
         settings: () => config().settings,
+        credentials: () => config().credentials.map(({ id, provider, entry }) => ({ id, provider, type: entry.type })),
         metrics,
         requests: models.requests,
         training: models.training,
@@ -189,12 +191,17 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       ),
     );
     signal.throwIfAborted();
-    await patiently(options, 'the queue', async () => untilAborted(queues.schedule(), signal));
+    await patiently(options, 'the queue', async () => untilAborted(queues.schedule(schedulesOf(settings)), signal));
     return running({ worker, queues, stopping, close });
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** What begins by itself because the operator wants it. */
+function schedulesOf({ drill }: Settings): Parameters<Queues['schedule']>[0] {
+  return drill.schedule === undefined ? {} : { drill: { cron: drill.schedule } };
 }
 
 function running(parts: {

@@ -177,6 +177,7 @@ describe('setConfigValue', () => {
     const texts: Readonly<Record<string, fc.Arbitrary<string>>> = {
       'models.primary': fc.constantFrom('demo:a', 'ollama:llama3:8b'),
       'models.policy_chain': fc.constant('careful'),
+      'drill.schedule': fc.constantFrom('30 4 * * *', '*/5 0-6 1 * 7'),
       'storage.url': fc.constantFrom('embedded', 'postgres://a:b@c/d?e=f#g'),
       'queue.url': fc.constantFrom('storage', 'redis://127.0.0.1:6379/1'),
       'credentials.store': fc.constantFrom('auto', 'file', 'rediss://127.0.0.1:6379/1'),

@@ -1,6 +1,7 @@
 import { isAbsolute } from 'node:path';
 import { isModelPermission, isProviderName, jobQueues, PROVIDER_KINDS, SCOPES } from '@moltbot/contracts';
 import { z } from 'zod';
+import { cronPattern } from './settings/cron-pattern.js';
 import {
   baseUrl,
   byteSize,
@@ -669,6 +670,18 @@ export const settingsSchema = z.strictObject({
     })
     .prefault({})
     .describe('Short-lived state of several processes.'),
+  drill: z
+    .strictObject({
+      schedule: cronPattern
+        .optional()
+        .describe(
+          'When the worker breaks every chain on purpose (`moltbot drill`), as cron in UTC; never where not set.',
+        ),
+      form: z.enum(['full', 'quick']).default('full').describe('What of the drill the worker does.'),
+      max_wait: duration('10m', { min: 100 }).describe('A drill fails where a user would wait longer for an answer.'),
+    })
+    .prefault({})
+    .describe('Drills that the worker does by itself.'),
   warmup: z
     .strictObject({
       prompts: z

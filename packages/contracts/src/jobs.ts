@@ -215,6 +215,41 @@ export const JOBS = {
     retention: SCHEDULED_RETENTION,
     schedule: { cron: '7 * * * *' },
   },
+  drill: {
+    title: 'Breaks the chains on purpose and says what users would see (docs/drill.md)',
+    queue: 'default',
+    payload: z.strictObject({
+      /** `default` or a name under `models.chains`; all of them where none is named. */
+      chain: z.string().min(1).max(64).optional(),
+      /** Where none is named: `drill.form`. */
+      form: z.enum(['full', 'quick']).optional(),
+    }),
+    result: z.object({
+      verdict: z.enum(['passed', 'failed']),
+      chains: z.array(
+        z.object({
+          chain: z.string(),
+          verdict: z.enum(['passed', 'failed']),
+          form: z.enum(['full', 'quick']),
+          runs: z.number(),
+          asPromised: z.number(),
+          answered: z.number(),
+          told: z.number(),
+          lost: z.number(),
+          nobodyLeft: z.number(),
+          durationMs: z.number(),
+          findings: z.array(z.object({ severity: z.string(), code: z.string(), about: z.array(z.string()) })),
+        }),
+      ),
+    }),
+    submittable: true,
+    scope: 'admin',
+    priority: 3,
+    attempts: 2,
+    backoff: { firstMs: 60_000, jitter: 0.5 },
+    timeoutMs: 3_600_000,
+    retention: SCHEDULED_RETENTION,
+  },
   retention: {
     title:
       'Deletes what is due: expired files, files of forgotten jobs, ended batches, old rows of audit log and ledger',

@@ -13,3 +13,4 @@ export {
 } from './report.js';
 export { DRILL_ROW_IDS, drillRow, type DrillRow, type DrillRowId } from './rows.js';
 export { type DrillProgress, runDrill, type RunDrillOptions } from './run-drill.js';
+export { runDrillApart, type RunDrillApartOptions } from './run-drill-apart.js';

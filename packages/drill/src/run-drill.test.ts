@@ -7,6 +7,7 @@ import { planRuns } from './planned-run.js';
 import type { DrillReport } from './report.js';
 import { DRILL_ROW_IDS, drillRow, type DrillRowId } from './rows.js';
 import { runDrill, type RunDrillOptions } from './run-drill.js';
+import { runDrillApart } from './run-drill-apart.js';
 import { FAILURE_TABLE, SCRIPTED_TEXT } from '@moltbot/providers';
 
 const PROVIDERS = {
@@ -176,6 +177,39 @@ describe('a drill', () => {
     );
     await expect(running).rejects.toThrow('enough');
     expect(seen.slice(0, 3)).toEqual([1, 2, 3]);
+  });
+});
+
+describe('a drill in a process of its own', () => {
+  const options = {
+    settings: settingsOf({ models: { primary: 'openai:a', fallbacks: ['mine:m'] } }),
+    credentials: KEYS,
+    form: 'quick',
+  } as const;
+
+  it('comes to the same report, and tells how far it is', async () => {
+    const seen: number[] = [];
+    const report = await runDrillApart({
+      ...options,
+      signal: new AbortController().signal,
+      onProgress: ({ done }) => seen.push(done),
+    });
+    expect(report).toMatchObject({ verdict: 'passed', form: 'quick', counts: { lost: 0 } });
+    expect(seen).toEqual(Array.from({ length: report.counts.runs }, (_, index) => index + 1));
+  });
+
+  it('is ended with its signal, and says what was wrong with its order', async () => {
+    const abort = new AbortController();
+    const running = runDrillApart({
+      ...options,
+      signal: abort.signal,
+      onProgress: () => abort.abort(new Error('enough')),
+    });
+    await expect(running).rejects.toThrow('enough');
+    const { signal } = new AbortController();
+    await expect(runDrillApart({ ...options, chain: 'nowhere', signal })).rejects.toMatchObject({
+      code: 'model_not_found',
+    });
   });
 });
 

@@ -20,7 +20,7 @@ import type { BullQueue, QueueBackend } from './queue-backend.js';
 import { type QueueConnection, toQueueTarget } from './queue-connection.js';
 import { errorGate, settledWithin, withinTime } from './queue-error.js';
 import { createRedisBackend } from './redis-backend.js';
-import { scheduleJobs } from './schedule-jobs.js';
+import { type JobSchedules, scheduleJobs } from './schedule-jobs.js';
 
 /** Where: `url` (`redis://`, `rediss://`, `postgres://`), or `connection` for a PostgreSQL that has none. */
 export type OpenQueuesOptions = QueuesOptions &
@@ -74,8 +74,11 @@ export interface Queues {
   cancel(id: string): Promise<JobSnapshot | undefined>;
   /** Puts a dead or cancelled job back, with all its attempts. @throws MoltbotError `job_state_conflict`, `queue_unavailable` */
   retry(id: string): Promise<JobSnapshot | undefined>;
-  /** Lets the jobs that have a schedule begin by it from now on, and no others. @throws MoltbotError `queue_unavailable` */
-  schedule(): Promise<void>;
+  /**
+   * Lets the jobs that have a schedule, in the table or in `more`, begin by it from now on, and no others.
+   * @throws MoltbotError `queue_unavailable`
+   */
+  schedule(more?: JobSchedules): Promise<void>;
   /** Jobs by queue and state. @throws MoltbotError `queue_unavailable` */
   counts(): Promise<Readonly<Record<string, JobCounts>>>;
   /** For how many ms the next job of each queue has been due; 0 where none waits. @throws MoltbotError `queue_unavailable` */
@@ -252,8 +255,8 @@ export function openQueues(options: OpenQueuesOptions): Queues {
       await onJob(id, async (found) => retryJob(found, Date.now()));
       return get(id);
     },
-    schedule: async () => {
-      await Promise.all(jobQueues().map(async (name) => onQueue(name, async (queue) => scheduleJobs(queue))));
+    schedule: async (more) => {
+      await Promise.all(jobQueues().map(async (name) => onQueue(name, async (queue) => scheduleJobs(queue, more))));
     },
     bullQueues: async () => onQueue(JOBS.warmup.queue, async () => Promise.all(jobQueues().map(connectedQueue))),
     counts: async () => {

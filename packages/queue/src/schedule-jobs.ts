@@ -1,13 +1,16 @@
-import { type JobContract, JOBS } from '@moltbot/contracts';
+import { type JobContract, type JobName, JOBS } from '@moltbot/contracts';
 import type { JobEnvelope } from './queue-backend.js';
 import type { BullQueue } from './queue-backend.js';
 import { jobOptions } from './enqueue-job.js';
 
-/** Brings the schedules of one queue in line with the table; any number of processes may do so. */
-export async function scheduleJobs(queue: BullQueue): Promise<void> {
-  const wanted = Object.entries<JobContract>(JOBS).filter(
-    ([, row]) => row.queue === queue.name && row.schedule !== undefined,
-  );
+/** When jobs begin by themselves that have no schedule in the table. */
+export type JobSchedules = Readonly<Partial<Record<JobName, JobContract['schedule']>>>;
+
+/** Brings the schedules of one queue in line with the table and the settings; any number of processes may do so. */
+export async function scheduleJobs(queue: BullQueue, more: JobSchedules = {}): Promise<void> {
+  const wanted = Object.entries<JobContract>(JOBS)
+    .map(([name, row]) => [name, { ...row, schedule: row.schedule ?? more[name as JobName] }] as const)
+    .filter(([, row]) => row.queue === queue.name && row.schedule !== undefined);
   for (const [name, row] of wanted) {
     const { schedule } = row;
     if (schedule === undefined) continue;

@@ -2,6 +2,7 @@ import type { JobHandlers } from '../deps.js';
 import { inThread } from '../threads/in-thread.js';
 import { batch } from './batch.js';
 import { batchSweep } from './batch-sweep.js';
+import { drill } from './drill.js';
 import { logAnalysis } from './log-analysis.js';
 import { promptWarmup } from './prompt-warmup.js';
 import { retention } from './retention.js';
@@ -21,5 +22,6 @@ export const handlers: JobHandlers = {
   training,
   'training-sweep': trainingSweep,
   'usage-rollup': usageRollup,
+  drill,
   retention,
 };

@@ -30,6 +30,7 @@ const EXAMPLES: Readonly<Record<string, WrittenValue>> = {
   'tracing.otlp_endpoint': 'http://127.0.0.1:4318/v1/traces',
   'tracing.headers.<name>': 'my-team',
   'tracing.attributes.<name>': 'production',
+  'drill.schedule': '30 4 * * *',
   'worker.queues.<name>': 'default',
   'worker.queues.<name>.concurrency': 8,
   'providers.<name>': 'my-server',

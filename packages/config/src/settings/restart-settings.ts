@@ -11,6 +11,7 @@ const FIXED_AT_START: readonly string[] = [
   // Not all of `credentials`: entries of auth.json are named so too.
   'credentials.store',
   'discovery',
+  'drill.schedule',
   'logs.format',
   'logs.console',
   'logs.content',
