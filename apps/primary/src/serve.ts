@@ -12,7 +12,14 @@ import {
   watchConfig,
 } from '@moltbot/config';
 import { MoltbotError } from '@moltbot/contracts';
-import { createMetrics, openConfiguredLogger, type OpsServer, startOpsServer } from '@moltbot/observability';
+import {
+  createMetrics,
+  openConfiguredLogger,
+  openConfiguredTracing,
+  type OpsServer,
+  RequestTraces,
+  startOpsServer,
+} from '@moltbot/observability';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { leaveBodiesUnread } from './access/json-body.js';
@@ -24,6 +31,7 @@ import { drainOnSignal } from './drain.js';
 import { leaveUploadsUnread } from './jobs/read-upload.js';
 import { registerQueueBoard } from './jobs/queue-board.js';
 import { requestWarmup } from './jobs/request-warmup.js';
+import { traceRoutes } from './ops/trace-routes.js';
 import { serverOptions } from './server-options.js';
 import { openSignIn, type SignIn } from './sign-in/sign-in.js';
 import { VERSION } from './version.js';
@@ -38,6 +46,15 @@ export async function serve(options: { readonly argv: readonly string[] }): Prom
 
   const metrics = createMetrics({ role: 'primary', version: VERSION });
   const logger = openConfiguredLogger({ role: 'primary', logs: settings.logs, metrics });
+  const tracing = await openConfiguredTracing({
+    role: 'primary',
+    version: VERSION,
+    tracing: settings.tracing,
+    logger,
+    metrics,
+  });
+  const propagateTo = () => settings.tracing.propagate_to;
+  const traces = tracing === undefined ? undefined : new RequestTraces({ tracing, propagateTo });
   const telemetry = createTelemetry({ logger, metrics });
   for (const warning of initial.warnings) logger.warn(warning.message);
   const watcher = watchConfig({
@@ -59,6 +76,7 @@ export async function serve(options: { readonly argv: readonly string[] }): Prom
     await parts.ops?.close();
     await parts.core?.close();
     await watcher.close();
+    await tracing?.close();
     metrics.close();
     await logger.close();
   };
@@ -68,6 +86,7 @@ export async function serve(options: { readonly argv: readonly string[] }): Prom
       paths,
       config: () => watcher.current(),
       telemetry,
+      traces,
       proxy: readProxyEnvironment(env),
       env,
       homeDirectory: homedir(),
@@ -87,6 +106,7 @@ export async function serve(options: { readonly argv: readonly string[] }): Prom
     leaveBodiesUnread(adapter.getInstance());
     leaveUploadsUnread(adapter.getInstance());
     await registerChatRoutes(adapter.getInstance(), core);
+    if (tracing !== undefined) traceRoutes(adapter.getInstance(), tracing);
     parts.signIn = await openSignIn({ fastify: adapter.getInstance(), core, logger });
     await registerQueueBoard(adapter.getInstance(), { core, sessions: parts.signIn.sessions });
     // Node would bid every caller that asks first to go on; a route does so once the caller is let in.

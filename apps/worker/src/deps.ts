@@ -1,7 +1,7 @@
 import type { Credential, Limiter } from '@moltbot/auth';
 import type { Settings, WarmupPrompt } from '@moltbot/config';
 import type { AttemptRecord, JobName, JobPayload, JobResult } from '@moltbot/contracts';
-import type { Logger, Metrics } from '@moltbot/observability';
+import type { Logger, Metrics, RequestTraces } from '@moltbot/observability';
 import type { FailoverEngine, ModelRouter } from '@moltbot/providers';
 import type { FollowUp, JobCaller } from '@moltbot/queue';
 import type { ObjectStore, Storage } from '@moltbot/storage';
@@ -60,6 +60,8 @@ export interface JobDeps {
   /** Entries of auth.json, without their secrets. */
   readonly credentials: () => readonly Credential[];
   readonly metrics: Metrics;
+  /** Where traces are wanted. */
+  readonly traces?: RequestTraces | undefined;
   readonly requests: ModelRequests;
   /** Opened when first needed. @throws MoltbotError `storage_unavailable` */
   readonly storage: () => Promise<Storage>;

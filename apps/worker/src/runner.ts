@@ -1,5 +1,5 @@
 import { JOBS, type JobContract, type JobName, MoltbotError } from '@moltbot/contracts';
-import { childTraceContext, type Logger, parseTraceparent } from '@moltbot/observability';
+import { childTraceContext, type JobTraces, type Logger, parseTraceparent } from '@moltbot/observability';
 import { type JobAttempt, JobLater, type JobProcessor, LateAbort } from '@moltbot/queue';
 import type { JobContext, JobDeps, JobHandlers } from './deps.js';
 import { HandlerContext } from './handler-context.js';
@@ -8,6 +8,8 @@ export interface RunnerOptions {
   readonly handlers: JobHandlers;
   readonly deps: JobDeps;
   readonly logger: Logger;
+  /** Where traces are wanted. */
+  readonly traces?: JobTraces | undefined;
   readonly randomBytes: (size: number) => Buffer;
 }
 
@@ -21,7 +23,7 @@ type AnyHandler = (payload: unknown, deps: JobDeps, context: JobContext) => Prom
  * trace. Throws JobLater, and MoltbotError: `invalid_request` (never tried again), `deadline_exceeded`, `internal_error` for faults.
  */
 export function createRunner(options: RunnerOptions): JobProcessor {
-  const { handlers, deps, logger, randomBytes } = options;
+  const { handlers, deps, logger, traces, randomBytes } = options;
   return async (attempt, attemptContext) => {
     const { row, handler } = rowOf(attempt, handlers);
     const payload = row.payload.safeParse(attempt.payload);
@@ -37,15 +39,16 @@ export function createRunner(options: RunnerOptions): JobProcessor {
       return own;
     };
     if (logger.isDebug) ownLogger().debug('job started', { traceparent: attempt.traceparent });
-    try {
-      const result = await withinLimit(row.timeoutMs, attemptContext, async (limited) =>
+    const work = async (): Promise<unknown> =>
+      withinLimit(row.timeoutMs, attemptContext, async (limited) =>
         handler(
           payload.data,
           deps,
           new HandlerContext({ attempt, signal: limited, logger: ownLogger, outer: attemptContext }),
         ),
       );
-      return parseResult(row, result);
+    try {
+      return parseResult(row, await (traces === undefined ? work() : traces.run(attempt, work, codeOf)));
     } catch (error) {
       throw toJobError(error, ownLogger);
     }
@@ -106,6 +109,12 @@ function parseResult(row: JobContract, result: unknown): unknown {
   const parsed = row.result.safeParse(result);
   if (!parsed.success) throw new Error(`the handler's result does not fit its row: ${parsed.error.message}`);
   return parsed.data;
+}
+
+/** What a job's span says of its failure. */
+function codeOf(error: unknown): string | undefined {
+  if (error instanceof JobLater) return undefined;
+  return error instanceof MoltbotError ? error.code : 'internal_error';
 }
 
 /** What a stranger threw is told to the log only. */

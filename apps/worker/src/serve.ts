@@ -15,9 +15,11 @@ import {
 import { MoltbotError } from '@moltbot/contracts';
 import {
   createMetrics,
+  JobTraces,
   type Logger,
   type Metrics,
   openConfiguredLogger,
+  openConfiguredTracing,
   type OpsServer,
   startOpsServer,
 } from '@moltbot/observability';
@@ -38,6 +40,15 @@ export async function serve({ argv }: { readonly argv: readonly string[] }): Pro
 
   const metrics = createMetrics({ role: 'worker', version: VERSION });
   const logger = openConfiguredLogger({ role: 'worker', logs: settings.logs, metrics });
+  const tracing = await openConfiguredTracing({
+    role: 'worker',
+    version: VERSION,
+    tracing: settings.tracing,
+    logger,
+    metrics,
+  });
+  const propagateTo = (): readonly string[] => settings.tracing.propagate_to;
+  const traces = tracing === undefined ? undefined : new JobTraces({ tracing, propagateTo });
   const telemetry = createTelemetry({ logger, metrics });
   for (const warning of initial.warnings) logger.warn(warning.message);
   const watch = watchConfig({
@@ -66,6 +77,7 @@ export async function serve({ argv }: { readonly argv: readonly string[] }): Pro
     await worker?.close();
     await ops?.close();
     await watch.close();
+    await tracing?.close();
     metrics.close();
     await logger.close();
   };
@@ -102,6 +114,7 @@ export async function serve({ argv }: { readonly argv: readonly string[] }): Pro
       logger,
       metrics,
       telemetry,
+      traces,
       signal: stopStarting.signal,
     });
     worker = await starting;

@@ -11,7 +11,7 @@ import {
 import { JOBS, MoltbotError } from '@moltbot/contracts';
 import { openHomeCredentials } from '@moltbot/credentials';
 import { createNetwork } from '@moltbot/network';
-import type { Logger, Metrics } from '@moltbot/observability';
+import type { JobTraces, Logger, Metrics } from '@moltbot/observability';
 import { type JobCounts, type JobWorker, openQueues, type Queues } from '@moltbot/queue';
 import {
   createObjectAccess,
@@ -42,6 +42,8 @@ export interface WorkerOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly telemetry: Telemetry;
+  /** Where traces are wanted. */
+  readonly traces?: JobTraces | undefined;
   /** Ends the waiting for a queue or database that is away. */
   readonly signal: AbortSignal;
 }
@@ -117,13 +119,14 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       },
     });
     closers.push(async () => credentials.close());
+    const observer = telemetry.routerObserver(() => database.current()?.usage);
     const models = await openModels({
       config,
       paths: options.paths,
       env: options.env,
       proxy: options.proxy,
       vault: credentials.vault,
-      observer: telemetry.routerObserver(() => database.current()?.usage),
+      observer: options.traces?.requests.observe(observer) ?? observer,
       onLocalModel: (event) => {
         telemetry.localModelEvent(event);
       },
@@ -154,12 +157,14 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     closers.push(async () => threads.close());
     const stopping = new AbortController();
     const runner = createRunner({
+      traces: options.traces,
       handlers,
       deps: {
         models: models.warmer,
         settings: () => config().settings,
         credentials: () => config().credentials.map(({ id, provider, entry }) => ({ id, provider, type: entry.type })),
         metrics,
+        traces: options.traces?.requests,
         requests: models.requests,
         training: models.training,
         storage: database.open,

@@ -21,6 +21,7 @@ export { type RedactOptions, redact } from './redact.js';
 export { redactText } from './redact-text.js';
 export { createRequestIds, type RequestIds, type RequestIdsOptions } from './request-id.js';
 export { childTraceContext, formatTraceparent, parseTraceparent, type TraceContext } from './trace-context.js';
+export { openConfiguredTracing, type TracingSettings } from './tracing/configured-tracing.js';
 export { JobTraces, type TracedJob } from './tracing/job-traces.js';
 export { RequestTraces, type TracedAttempt, type TracedRequest } from './tracing/request-traces.js';
 export type { OpenSpan, SpanFacts } from './tracing/span.js';

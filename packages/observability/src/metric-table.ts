@@ -208,6 +208,13 @@ export const METRICS = {
     labels: ['sink'],
     known: { sink: ['console', 'file', 'syslog'] },
   },
+  spansDropped: {
+    name: 'moltbot_spans_dropped_total',
+    type: 'counter',
+    help: 'Spans that did not reach the collector of traces: full (too many waited), failed (it did not take them).',
+    labels: ['reason'],
+    known: { reason: ['full', 'failed'] },
+  },
   logLinesShortened: {
     name: 'moltbot_log_lines_shortened_total',
     type: 'counter',

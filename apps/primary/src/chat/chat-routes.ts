@@ -46,6 +46,7 @@ export async function registerChatRoutes(fastify: FastifyInstance, core: Core): 
         onEnd: (record) => core.requestEnded(exchange, record),
       });
       request.exchange = exchange;
+      core.traces?.began(exchange.requestId, request.headers.traceparent);
       const admit = (): void => {
         // RFC 9110 section 10.1.1: a caller that asks first sends its body only now.
         if (request.headers.expect !== undefined) reply.raw.writeContinue();

@@ -12,7 +12,7 @@ import { MoltbotError, type RequestRecord } from '@moltbot/contracts';
 import { type Credentials, openHomeCredentials } from '@moltbot/credentials';
 import { type LocalModels, openLocalModels } from '@moltbot/local-models';
 import { createNetwork } from '@moltbot/network';
-import { createRequestIds, type RequestIds } from '@moltbot/observability';
+import { createRequestIds, type RequestIds, type RequestTraces } from '@moltbot/observability';
 import {
   createFailoverEngine,
   createModelRouter,
@@ -65,6 +65,8 @@ export interface Core {
   readonly audit: AuditTrail;
   readonly limits: CallerLimits;
   readonly requestIds: RequestIds;
+  /** Where traces are wanted. */
+  readonly traces: RequestTraces | undefined;
   readonly keepAlive: KeepAlive;
   readonly storage: Storage;
   /** Bytes of files; opened when first needed. */
@@ -102,6 +104,7 @@ export interface CoreOptions {
   /** The configuration as it is now: follows edits of the files. */
   readonly config: () => LoadedConfig;
   readonly telemetry: Telemetry;
+  readonly traces?: RequestTraces | undefined;
   /** The system's proxies, for calls to providers. */
   readonly proxy: ProxyEnvironment;
   /** For what auth.json refers to, and the key that seals tokens. */
@@ -171,13 +174,14 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
     settings,
     onUnpriced: () => telemetry.unpriced(),
   });
+  const observer = telemetry.routerObserver(storage.usage);
   const engine = createFailoverEngine({
     clientFor: (provider) => clients.of(provider),
     vault,
     state,
     settings,
     loader: localModels,
-    observer: limits.observe(telemetry.routerObserver(storage.usage)),
+    observer: limits.observe(options.traces?.observe(observer) ?? observer),
   });
   const accessControl = createAccessControl({ settings, storage, telemetry, system });
   const queues = createQueueAccess({
@@ -204,6 +208,7 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
     audit,
     limits,
     requestIds,
+    traces: options.traces,
     keepAlive,
     storage,
     objects,
@@ -232,6 +237,7 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
       running.delete(exchange);
       limits.ended(exchange);
       telemetry.requestEnded(record);
+      options.traces?.ended(record);
       if (record.apiKeyId !== undefined) storage.apiKeys.touch(record.apiKeyId);
       // A list of models is no use of a model, nor is a request that was refused at the door: they are counted, not accounted.
       if (isDenial(record)) return;

@@ -79,6 +79,7 @@ export async function sendRequest(options: SendOptions): Promise<Sent> {
     const row = record(end);
     ledger.recordRequest(row);
     countRequest(deps.metrics, row);
+    deps.traces?.ended(row);
   };
   try {
     const { answer, servedBy, usage, costMicros } = await ask({ ...options, prepared, requestId });
