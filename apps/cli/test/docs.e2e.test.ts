@@ -11,6 +11,7 @@ import { cleanEnvironment, ROOT, type RunningMoltbot, startMoltbot, temporaryHom
 const PAGES = [
   'README.md',
   'docs/api.md',
+  'docs/responses.md',
   'docs/failover.md',
   'docs/demo.md',
   'docs/cli.md',

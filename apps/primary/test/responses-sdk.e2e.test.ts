@@ -19,6 +19,10 @@ const tool = {
 };
 const TRANSLATED = ['by-anthropic', 'by-gemini', 'by-chat'] as const;
 
+function callsOf(response: OpenAI.Responses.Response): readonly OpenAI.Responses.ResponseFunctionToolCall[] {
+  return response.output.flatMap((item) => (item.type === 'function_call' ? [item] : []));
+}
+
 describe('OpenAI’s own client with the responses API', () => {
   let openai: ScriptedUpstream;
   let anthropic: ScriptedUpstream;
@@ -161,7 +165,7 @@ describe('OpenAI’s own client with the responses API', () => {
     stream.on('response.function_call_arguments.done', (event) => done.push(event.arguments));
     const final = await stream.finalResponse();
     for (const answer of [whole, final]) {
-      const calls = answer.output.filter((item) => item.type === 'function_call');
+      const calls = callsOf(answer);
       expect(calls.map(({ name, arguments: text }) => [name, JSON.parse(text)])).toEqual([
         ['weather', { place: 'Oslo' }],
         ['weather', { place: 'Rome' }],
@@ -189,7 +193,7 @@ describe('OpenAI’s own client with the responses API', () => {
     });
     expect(first.output[0]).toMatchObject({ type: 'reasoning', summary: [{ text: 'Hm.' }] });
     input.push(...(first.output as OpenAI.Responses.ResponseInputItem[]));
-    const call = first.output.find((item) => item.type === 'function_call');
+    const [call] = callsOf(first);
     input.push({ type: 'function_call_output', call_id: call?.call_id ?? '', output: 'Wet.' });
     scriptAll({ type: 'answer', answer: { text: 'It rains.' } });
     const second = await client.responses.create({ model, input, tools: [tool] });
@@ -206,6 +210,38 @@ describe('OpenAI’s own client with the responses API', () => {
     expect(openai.requests.at(-1)?.raw.toString()).not.toContain('rs_moltbot');
     expect(openai.requests.at(-1)?.raw.toString()).toContain('Let me see.');
   });
+
+  it.each(['by-anthropic', 'by-gemini'] as const)(
+    'brings the vendor’s seals back to where they belong, whole and streamed: %s',
+    async (model) => {
+      const start = { type: 'tool-call-start', choice: 0, index: 0, id: 'call_1', name: 'weather' } as const;
+      const parts = [
+        { type: 'reasoning-delta', choice: 0, text: 'Hm.' } as const,
+        ...(model === 'by-anthropic'
+          ? [{ type: 'reasoning-seal', choice: 0, signature: 'dGhlLXNlYWw=' } as const, start]
+          : [{ ...start, signature: 'dGhlLXNlYWw=' }]),
+        { type: 'tool-call-delta', choice: 0, index: 0, arguments: '{"place":"Oslo"}' } as const,
+      ];
+      const upstream = model === 'by-anthropic' ? anthropic : gemini;
+      const question = { role: 'user' as const, content: 'Weather?' };
+      const body = { model, tools: [tool], reasoning: { effort: 'low' as const }, max_output_tokens: 9_000 };
+      for (const isStreamed of [false, true]) {
+        upstream.setScript({ type: 'answer', answer: { parts } });
+        const first = isStreamed
+          ? await client.responses.stream({ ...body, input: [question] }).finalResponse()
+          : await client.responses.create({ ...body, input: [question] });
+        const result = { type: 'function_call_output' as const, call_id: 'call_1', output: 'Wet.' };
+        const [call] = callsOf(first);
+        const output = first.output as OpenAI.Responses.ResponseInputItem[];
+        upstream.setScript({ type: 'answer' });
+        await client.responses.create({
+          ...body,
+          input: [question, ...output, { ...result, call_id: call?.call_id ?? '' }],
+        });
+        expect(upstream.requests.at(-1)?.raw.toString()).toMatch(/"(?:s|thoughtS)ignature":"dGhlLXNlYWw="/);
+      }
+    },
+  );
 
   it.each(['openai:gpt-test', ...TRANSLATED])('parses structured output: %s', async (model) => {
     const Place = z.object({ city: z.string() });
@@ -261,7 +297,8 @@ describe('OpenAI’s own client with the responses API', () => {
       .withResponse();
     const dropped = response.headers.get('x-moltbot-dropped-params')?.split(', ') ?? [];
     expect(new Set(dropped)).toEqual(new Set(['store', 'tools.1 (web_search)', 'prompt_cache_key', 'text.verbosity']));
-    expect([data.store, data.tools.map(({ type }) => type)]).toEqual([false, ['function']]);
+    expect(data).toMatchObject({ store: false });
+    expect(data.tools.map(({ type }) => type)).toEqual(['function']);
   });
 
   it('may only name what OpenAI keeps where OpenAI answers', async () => {
@@ -380,10 +417,15 @@ describe('OpenAI’s own client with the responses API', () => {
     });
   });
 
-  it('speaks to the demo model, whole, streamed and failing in the middle', async () => {
+  it('speaks to the demo model: whole, streamed, thinking, calling, refusing, failing in the middle', async () => {
     const whole = await client.responses.create({ model: 'demo', input: 'Hi' });
-    expect(whole.output_text.length).toBeGreaterThan(0);
-    const streamed = await client.responses.stream({ model: 'demo', input: 'Hi' }).finalResponse();
-    expect(streamed.output_text).toBe(whole.output_text);
+    expect(whole.output_text).toContain('[SIMULATED]');
+    const streamed = (model: string) => client.responses.stream({ model, input: 'Hi', tools: [tool] }).finalResponse();
+    expect((await streamed('demo')).output_text).toBe(whole.output_text);
+    expect((await streamed('demo:reasoning=5,rate=1ms')).output[0]).toMatchObject({ type: 'reasoning' });
+    expect(callsOf(await streamed('demo:tool=2,rate=1ms'))).toHaveLength(2);
+    expect((await streamed('demo:refuse')).output).toMatchObject([{ content: [{ type: 'refusal' }] }]);
+    await expect(streamed('demo:cut=5,rate=1ms')).rejects.toMatchObject({ code: 'stream_interrupted' });
+    await expect(streamed('demo:status=429')).rejects.toBeInstanceOf(OpenAI.RateLimitError);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { ChatAnswer, FinishReason, Message, StreamPart, Usage } from '@moltbot/contracts';
+import type { ChatAnswer, ChatRequest, FinishReason, Message, StreamPart, Usage } from '@moltbot/contracts';
 import fc from 'fast-check';
 import type { AnswerContext } from '../../dialect-door.js';
 import type { JsonObject } from '../../json-object.js';
@@ -78,7 +78,7 @@ describe('a request', () => {
 });
 
 /** Tools are strict or not, a format of plain text is no format, images say how exact they are looked at. */
-function told(request: ReturnType<typeof openAiResponsesDoor.fromRequest>): unknown {
+function told(request: ChatRequest): object {
   const { tools, responseFormat, messages, ...rest } = request;
   return {
     ...rest,
