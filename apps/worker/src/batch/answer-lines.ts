@@ -10,7 +10,10 @@ import { answeredLine, failedLine, unsentLine } from './result-lines.js';
 import { sendRequest } from './send-request.js';
 
 export interface AnswerOptions {
-  readonly deps: Pick<JobDeps, 'requests' | 'limiter' | 'storage' | 'settings' | 'metrics' | 'batchSlots' | 'stopping'>;
+  readonly deps: Pick<
+    JobDeps,
+    'requests' | 'limiter' | 'storage' | 'settings' | 'metrics' | 'traces' | 'batchSlots' | 'stopping'
+  >;
   readonly batchId: string;
   readonly endpoint: BatchEndpoint;
   readonly lines: AsyncIterable<InputLine>;

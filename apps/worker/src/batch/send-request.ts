@@ -28,7 +28,7 @@ export type Sent =
   | { readonly type: 'broke'; readonly error: MoltbotError };
 
 export interface SendOptions {
-  readonly deps: Pick<JobDeps, 'requests' | 'limiter' | 'storage' | 'settings' | 'metrics'>;
+  readonly deps: Pick<JobDeps, 'requests' | 'limiter' | 'storage' | 'settings' | 'metrics' | 'traces'>;
   readonly endpoint: BatchEndpoint;
   readonly owner: BatchOwner;
   readonly body: Buffer;

@@ -25,8 +25,8 @@ export class JobTraces {
     this.requests = new RequestTraces({ ...options, job: () => this.#current.getStore() });
   }
 
-  /** Does the work within the job's span. `errorOf`: the code that a failure is known by. */
-  async run<T>(job: TracedJob, work: () => Promise<T>, errorOf: (error: unknown) => string): Promise<T> {
+  /** Does the work within the job's span. `errorOf`: the code that a failure is known by; none where it is no failure. */
+  async run<T>(job: TracedJob, work: () => Promise<T>, errorOf: (error: unknown) => string | undefined): Promise<T> {
     const span = this.#tracing.start(parentOf(parseTraceparent(job.traceparent)));
     const startedAt = Date.now();
     const began = performance.now();

@@ -42,6 +42,26 @@ export interface TracedRequest {
   readonly usage?: CountedUsage | undefined;
 }
 
+/** What hears of a router's events. */
+export interface TraceableObserver {
+  attempt?(record: TracedAttempt): void;
+  fallback?(event: TracedFallback): void;
+  rescue?(event: TracedRescue): void;
+}
+
+interface TracedFallback {
+  readonly requestId: string;
+  readonly from: string;
+  readonly to: string;
+  readonly reason: string;
+}
+
+interface TracedRescue {
+  readonly requestId: string;
+  readonly rung: string;
+  readonly outcome: string;
+}
+
 interface Entry {
   readonly span: OpenSpan;
   /** The span within which the request is made, where requests come from a job. */
@@ -81,21 +101,36 @@ export class RequestTraces {
     this.#keep(requestId, tracing.start(parentOf(parseTraceparent(traceparent))), undefined);
   }
 
+  /** The observer, which also tells of spans from here on, and answers what providers are told of the trace. */
+  observe<Observer extends TraceableObserver>(observer: Observer): Observer {
+    return {
+      ...observer,
+      traceparent: (call: Parameters<RequestTraces['traceparent']>[0]) => this.traceparent(call),
+      attempt: (record: TracedAttempt) => {
+        this.attempt(record);
+        observer.attempt?.(record);
+      },
+      fallback: (event: TracedFallback) => {
+        this.fallback(event);
+        observer.fallback?.(event);
+      },
+      rescue: (event: TracedRescue) => {
+        this.rescue(event);
+        observer.rescue?.(event);
+      },
+    };
+  }
+
   attempt(record: TracedAttempt): void {
     this.#entryOf(record.requestId)?.attempts.push(record);
   }
 
-  fallback(event: {
-    readonly requestId: string;
-    readonly from: string;
-    readonly to: string;
-    readonly reason: string;
-  }): void {
+  fallback(event: TracedFallback): void {
     const attributes = { 'moltbot.from': event.from, 'moltbot.to': event.to, 'moltbot.reason': event.reason };
     this.#note(event.requestId, 'fallback', attributes);
   }
 
-  rescue(event: { readonly requestId: string; readonly rung: string; readonly outcome: string }): void {
+  rescue(event: TracedRescue): void {
     this.#note(event.requestId, 'rescue', { 'moltbot.rung': event.rung, 'moltbot.outcome': event.outcome });
   }
 
