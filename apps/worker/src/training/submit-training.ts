@@ -183,7 +183,7 @@ async function create(turn: TrainingTurn): Promise<number | undefined> {
 }
 
 async function begun(turn: TrainingTurn, upstreamId: string): Promise<undefined> {
-  await turn.save({ upstreamId, status: 'queued', trouble: undefined });
+  await turn.save({ upstreamId, trouble: undefined });
   await dropDataSets(await turn.deps.objects(), turn.record().id);
   turn.context.logger.info('training begun at the provider', { training: turn.record().id, upstreamId });
 }
