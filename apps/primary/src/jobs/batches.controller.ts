@@ -10,6 +10,7 @@ import { RequireScope } from '../access/require-scope.js';
 import type { Core } from '../core/core.js';
 import { CORE } from '../core/tokens.js';
 import { BATCH_ID, batchListQuerySchema, newBatchSchema, toBatchObject } from './batch-schemas.js';
+import { traceparentOf } from './traceparent.js';
 import { callerOf, whoseAre } from './whose.js';
 
 const LONGEST_KEY = 256;
@@ -55,7 +56,7 @@ export class BatchesController {
     });
     if (batch.requestHash !== requestHash) throw new MoltbotError('idempotency_conflict');
     // Also where it was there before: whoever made it may have died before there was a job. The job is the same one.
-    if (batch.endedAt === undefined) await this.#begin(batch.id, { isNew: batch.id === id });
+    if (batch.endedAt === undefined) await this.#begin(batch.id, { isNew: batch.id === id, traceparent: traceparentOf(request) });
     return toBatchObject(batch);
   }
 
@@ -93,10 +94,13 @@ export class BatchesController {
   }
 
   /** A batch without a job would only be begun by the next sweep: its caller is told to ask again. */
-  async #begin(id: string, { isNew }: { readonly isNew: boolean }): Promise<void> {
+  async #begin(
+    id: string,
+    { isNew, traceparent }: { readonly isNew: boolean; readonly traceparent: string | undefined },
+  ): Promise<void> {
     try {
       const queues = await this.#core.queues.open();
-      await queues.enqueue('batch', { batch_id: id }, { idempotencyKey: id });
+      await queues.enqueue('batch', { batch_id: id }, { idempotencyKey: id, traceparent });
     } catch (error) {
       if (isNew) await this.#core.storage.batches.drop(id).catch(() => undefined);
       throw error;

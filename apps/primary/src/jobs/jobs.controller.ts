@@ -29,11 +29,11 @@ import { artifactBody, artifactsOf } from './job-artifacts.js';
 import { toJobView } from './job-object.js';
 import { jobListQuerySchema, knownType, newJobSchema, submittable } from './job-schemas.js';
 import { submitTrainingJob } from './submit-training-job.js';
+import { traceparentOf } from './traceparent.js';
 import { callerOf, whoseAre } from './whose.js';
 
 /** Each looks at the queue some times a second. */
 const MOST_FOLLOWERS = 256;
-const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 const NOTHING = z.strictObject({});
 
 /** Jobs that callers submit, and look after: each its own, administrators all. */
@@ -301,9 +301,4 @@ function idempotencyKeyOf({ headers }: FastifyRequest): string | undefined {
   throw new MoltbotError('invalid_request', 'Idempotency-Key: expected 1 to 256 characters of ASCII', {
     param: 'idempotency-key',
   });
-}
-
-function traceparentOf({ headers }: FastifyRequest): string | undefined {
-  const { traceparent } = headers;
-  return typeof traceparent === 'string' && TRACEPARENT.test(traceparent) ? traceparent : undefined;
 }
