@@ -22,6 +22,8 @@ import { whoseAre } from './whose.js';
 
 /** Some clients send an empty object where nothing has to be said. */
 const NOTHING = z.strictObject({});
+/** A database that does not answer holds nobody up. */
+const PATIENCE_MS = 500;
 
 /** Models that are trained at providers, in the shape of OpenAI's fine-tuning API; a worker asks for them there. */
 @Controller('v1/fine_tuning/jobs')
@@ -53,7 +55,9 @@ export class FineTuningController {
 
   @Get(':id')
   async find(@Param('id') id: string, @Req() request: FastifyRequest) {
-    return toFineTuningObject(await this.#training(id, request));
+    const training = await this.#training(id, request);
+    await this.#know(training);
+    return toFineTuningObject(training);
   }
 
   @Post(':id/cancel')
@@ -84,6 +88,13 @@ export class FineTuningController {
     const training = await this.#training(id, request);
     const found = await this.#core.storage.fineTunings.checkpoints(id, { after, limit: limit + 1 });
     return page(found, limit, (checkpoint) => toCheckpointObject(checkpoint, training));
+  }
+
+  /** Whoever is told of a new model may ask for it at once, by its bare name too. */
+  async #know({ provider, fineTunedModel }: FineTuningRecord): Promise<void> {
+    const { registeredModels } = this.#core;
+    if (fineTunedModel === undefined || registeredModels.of(provider).includes(fineTunedModel)) return;
+    await registeredModels.freshen({ olderThanMs: 0, withinMs: PATIENCE_MS });
   }
 
   /** @throws MoltbotError `not_found`, also for somebody else's */

@@ -3,7 +3,7 @@ import { MoltbotError } from '@moltbot/contracts';
 import { recordedTraining, type TrainingFault } from '@moltbot/providers/testing';
 import { listRegisteredModels } from '@moltbot/storage';
 import { dataSetKey } from './training-run.js';
-import { example, examples, openTrainingRig, type TrainingRig } from './testing/training-rig.js';
+import { example, examples, openTrainingRig, type TrainingRig } from './__fixtures__/training-rig.js';
 
 const FT = recordedTraining.RECORDED_SUCCESS['fine_tuned_model'] as string;
 
