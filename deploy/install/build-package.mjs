@@ -34,22 +34,35 @@ export async function buildPackage({
   const boardUi = boardUiFolder();
   cpSync(join(boardUi, 'dist'), join(folder, BOARD_UI_FOLDER, 'dist'), { recursive: true });
   libraries.push({ ...JSON.parse(readFileSync(join(boardUi, 'package.json'), 'utf8')), folder: boardUi });
-  const installer = installerText();
   const files = {
     'package.json': `${JSON.stringify(manifest(version), null, 2)}\n`,
     'release.json': `${JSON.stringify(release, null, 2)}\n`,
-    'install.sh': installer,
+    'install.sh': installerText(),
     'README.md': README,
     LICENSE: readFileSync(join(root, 'LICENSE')),
     'THIRD-PARTY-NOTICES.txt': thirdPartyNotices(libraries),
   };
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  const installer = join(out, 'install.sh');
+  writeFileSync(installer, files['install.sh'], { mode: 0o755 });
+  return { ...packPackage({ folder, out }), installer };
+}
+
+/** Packs a folder as it is: `SHA256SUMS` in it is written anew, and that of `out`. @returns folder, version, tarball */
+export function packPackage({ folder, out }) {
+  const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  rmSync(join(folder, 'SHA256SUMS'), { force: true });
   writeFileSync(join(folder, 'SHA256SUMS'), sumsOf(folder, [...filesOf(folder)]));
-  const tarball = join(out, `${release.package.replace(/^@/, '').replace('/', '-')}-${version}.tgz`);
+  mkdirSync(out, { recursive: true });
+  const tarball = join(out, `${fileNameOf(name)}-${version}.tgz`);
   writeFileSync(tarball, gzipSync(tarOf([{ from: folder, to: 'package' }]), { level: 9 }));
-  writeFileSync(join(out, 'install.sh'), installer, { mode: 0o755 });
   writeSums(out);
-  return { folder, tarball, version, installer: join(out, 'install.sh') };
+  return { folder, tarball, version };
+}
+
+/** A package's name as a file's. */
+export function fileNameOf(name) {
+  return name.replace(/^@/, '').replace('/', '-');
 }
 
 /** `SHA256SUMS` of what is to be uploaded. */

@@ -51,8 +51,9 @@ json=false
 say() { printf '%s\n' "$*" >&2; }
 
 json_text() {
-  # What stands in JSON between the quotes; control characters become spaces.
-  printf '%s' "$1" | tr '\000-\037' ' ' | sed 's/\\/\\\\/g; s/"/\\"/g'
+  # What stands in JSON between the quotes; control characters but the line end become spaces.
+  printf '%s\n' "$1" | tr '\000-\011\013-\037' ' ' | sed 's/\\/\\\\/g; s/"/\\"/g' |
+    awk 'NR > 1 { printf "\\n" } { printf "%s", $0 }'
 }
 
 # fail CODE MESSAGE: what was in use still is.
@@ -61,8 +62,9 @@ fail() {
   shift
   if $json; then
     printf '{"error":{"code":"%s","message":"%s"}}\n' "$fail_code" "$(json_text "$*")"
+  else
+    say "error: $*"
   fi
-  say "error: $*"
   case $fail_code in usage) exit 2 ;; *) exit 1 ;; esac
 }
 
@@ -108,7 +110,7 @@ main() {
   while [ $# -gt 0 ]; do
     case $1 in
       --prefix | --version | --from | --registry)
-        if [ $# -lt 2 ] || [ -z "$2" ]; then fail usage "$1 needs a value"; fi
+        case ${2:-} in '' | -*) fail usage "$1 needs a value" ;; esac
         case $1 in
           --prefix) prefix=$2 ;;
           --version) version=$2 ;;
@@ -493,6 +495,10 @@ install_version() {
   work=$staging
   if [ -n "$from" ]; then open_bundle; fi
   [ -n "$node" ] || put_node
+  # Below the prefix, so that it goes when that goes.
+  NODE_COMPILE_CACHE=$app/compile-cache
+  export NODE_COMPILE_CACHE
+  if [ "$previous" != "$version" ]; then rm -rf "$NODE_COMPILE_CACHE"; fi
   if is_whole "$version" && program_runs "$app/versions/$version"; then
     say "version $version is here already"
   else
@@ -646,8 +652,8 @@ while [ -L "$script" ]; do
   esac
 done
 prefix=$(CDPATH='' cd -- "$(dirname -- "$script")/.." && pwd -P)
-: "${MOLTBOT_HOME:=$prefix}"
-export MOLTBOT_HOME
+: "${MOLTBOT_HOME:=$prefix}" "${NODE_COMPILE_CACHE:=$prefix/app/compile-cache}"
+export MOLTBOT_HOME NODE_COMPILE_CACHE
 node=''
 IFS= read -r node <"$prefix/app/node-path" 2>/dev/null || :
 if [ ! -x "$node" ]; then
@@ -832,7 +838,7 @@ uninstall_all() {
   rmdir "$prefix/bin" 2>/dev/null || :
   # Last what says that the rest is ours, so that a run that is killed here can be run again.
   locked=false
-  rm -rf "$app/versions" "$app/node"
+  rm -rf "$app/versions" "$app/node" "$app/compile-cache"
   rm -rf "$app"
   rmdir "$prefix" 2>/dev/null || :
   left=''

@@ -311,6 +311,7 @@ export const COMMANDS: readonly CommandRow[] = [
       { flags: '--version <version>', key: 'toVersion' },
       { flags: '--from <path>', key: 'from' },
       { flags: '--registry <url>', key: 'registry' },
+      { flags: '--ready-within <duration>', key: 'readyWithin' },
     ],
     load: async () => (await import('./commands/update.js')).update,
   },

@@ -1,4 +1,4 @@
-import { loadConfig, readProxyEnvironment, systemProxies } from '@moltbot/config';
+import { loadConfig, parseDuration, readProxyEnvironment, systemProxies } from '@moltbot/config';
 import { createNetwork } from '@moltbot/network';
 import { askRole } from '../client/ask-role.js';
 import type { Command, CommandContext, CommandOptions } from '../context.js';
@@ -15,7 +15,7 @@ import { useVersion } from '../update/use-version.js';
 import { VERSION } from '../version.js';
 import { findManager, thisInstallation } from './service.js';
 
-const READY_WITHIN_MS = 120_000;
+const READY_WITHIN = '2m';
 
 /**
  * Has install.sh put a version beside the one in use, try it and switch to it; then the service is restarted, and the former
@@ -32,6 +32,7 @@ export const update: Command = async ({ options, context }) => {
     });
   }
   const from = text(options, 'from');
+  const withinMs = readWithin(context, text(options, 'readyWithin') ?? READY_WITHIN);
   if (from === undefined && registry === undefined) throw noRegistry(context);
   const report = await runInstaller({
     script: installation.installer,
@@ -46,14 +47,24 @@ export const update: Command = async ({ options, context }) => {
     output.line(messages.updateNothing(report.version));
     return 'ok';
   }
-  return restart(context, installation, report);
+  return restart({ context, installation, report, withinMs });
 };
 
-async function restart(
-  context: CommandContext,
-  { prefix }: Extract<Installation, { readonly kind: 'prefix' }>,
-  { version, previous }: InstallerReport,
-): Promise<'ok' | 'failed'> {
+function readWithin({ messages }: CommandContext, text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined || ms === 0) throw new CommandError('usage', messages.updateDuration(text));
+  return ms;
+}
+
+async function restart(options: {
+  readonly context: CommandContext;
+  readonly installation: Extract<Installation, { readonly kind: 'prefix' }>;
+  readonly report: InstallerReport;
+  readonly withinMs: number;
+}): Promise<'ok' | 'failed'> {
+  const { context, withinMs } = options;
+  const { prefix } = options.installation;
+  const { version, previous } = options.report;
   const { output, messages, paths } = context;
   const manager = await findManager(context);
   const service = manager !== undefined && (await manager.state()).active ? manager : undefined;
@@ -68,7 +79,7 @@ async function restart(
   const outcome = await restartOrRollBack({
     version,
     previous,
-    withinMs: READY_WITHIN_MS,
+    withinMs,
     restart: async () => service.restart(),
     use: (name) => {
       useVersion(prefix, name);

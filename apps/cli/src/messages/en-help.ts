@@ -139,5 +139,6 @@ export const englishHelp = {
     toVersion: 'this version (the newest)',
     from: 'from a release bundle: a file, or the folder that holds it',
     registry: 'from this npm registry',
+    readyWithin: 'how long the restarted service may take until it is ready (2m)',
   },
 };

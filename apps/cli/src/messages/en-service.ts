@@ -16,6 +16,7 @@ export const englishService = (command: string) => ({
     `version ${newest} is there (this is ${version}): ${command} update`,
   updateNothing: (version: string) => `version ${version} is in use: nothing to do`,
   updated: (previous: string, version: string) => `${previous} → ${version}`,
+  updateDuration: (text: string) => `\`${text}\` is no duration: write 30s or 2m.`,
   updateRestarting: 'restarting the service …',
   updateRestartYourself: (pid: number) =>
     `The running one (process ${pid}) is still the former version: stop it and start it again.`,

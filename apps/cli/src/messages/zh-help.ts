@@ -136,5 +136,6 @@ export const chineseHelp: typeof englishHelp = {
     toVersion: '指定版本（默认最新）',
     from: '来自发布包：文件，或其所在的目录',
     registry: '来自这个 npm 软件源',
+    readyWithin: '重启后的服务最多多久就绪（2m）',
   },
 };

@@ -16,6 +16,7 @@ export const chineseService = (command: string): ReturnType<typeof englishServic
   updateAvailable: (version, newest) => `有新版本 ${newest}（当前 ${version}）：${command} update`,
   updateNothing: (version) => `正在使用版本 ${version}：无需更新`,
   updated: (previous, version) => `${previous} → ${version}`,
+  updateDuration: (text) => `\`${text}\` 不是时长：请写 30s 或 2m。`,
   updateRestarting: '正在重启服务 …',
   updateRestartYourself: (pid) => `正在运行的进程（${pid}）仍是旧版本：请停止后重新启动。`,
   updateRolledBack: ({ previous, why, readyAgain }) =>
