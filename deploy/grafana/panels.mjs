@@ -216,6 +216,23 @@ export const DASHBOARDS = {
           '{{credential}} {{result}}',
         ),
       },
+      {
+        title: 'Last drill of a chain',
+        type: 'state-timeline',
+        unit: 'short',
+        targets: one('min by (chain) (moltbot_drill_passed{@})', '{{chain}}'),
+        mappings: { 0: ['failed', 'red'], 1: ['passed', 'green'] },
+      },
+      {
+        title: 'What users would have seen in the last drill',
+        unit: 'short',
+        targets: one('max by (chain, outcome) (moltbot_drill_faults{@})', '{{chain}} {{outcome}}'),
+      },
+      {
+        title: 'Since the last drill',
+        unit: 's',
+        targets: one('time() - max by (chain) (moltbot_drill_timestamp_seconds{@})', '{{chain}}'),
+      },
     ],
   },
 
@@ -559,12 +576,14 @@ export const DASHBOARDS = {
         targets: one('sum by (job, instance) (moltbot_usage_rows_buffered{@})', '{{instance}}'),
       },
       {
-        title: 'Dropped: ledger rows, audit rows, log lines',
+        title: 'Dropped: ledger rows, audit rows, log lines, spans',
         unit: 'short',
         targets: [
           ...one('sum(increase(moltbot_usage_rows_dropped_total{@}[$__rate_interval]))', 'ledger'),
           ...one('sum(increase(moltbot_audit_rows_dropped_total{@}[$__rate_interval]))', 'audit'),
-          ...one('sum(increase(moltbot_log_lines_dropped_total{@}[$__rate_interval]))', 'log'),
+          ...one('sum by (sink) (increase(moltbot_log_lines_dropped_total{@}[$__rate_interval]))', 'log: {{sink}}'),
+          ...one('sum by (reason) (increase(moltbot_spans_dropped_total{@}[$__rate_interval]))', 'spans: {{reason}}'),
+          ...one('sum(increase(moltbot_log_lines_shortened_total{@}[$__rate_interval]))', 'shortened for syslog'),
         ],
       },
       {

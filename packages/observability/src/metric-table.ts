@@ -260,18 +260,21 @@ export const METRICS = {
     type: 'gauge',
     help: 'Last drill of a chain by this worker: 1 all as promised and no answer lost, 0 not.',
     labels: ['chain'],
+    across: 'min',
   },
   drillTime: {
     name: 'moltbot_drill_timestamp_seconds',
     type: 'gauge',
     help: 'When the last drill of a chain ended, in Unix time.',
     labels: ['chain'],
+    across: 'max',
   },
   drillFaults: {
     name: 'moltbot_drill_faults',
     type: 'gauge',
     help: 'Faults of the last drill of a chain by what a user would have seen: answered, told (the request can not be answered), lost, nobody_left (the last target fails, and all before it are out); and those that were not_as_promised.',
     labels: ['chain', 'outcome'],
+    across: 'max',
   },
   modelLoadState: {
     name: 'moltbot_model_load_state',

@@ -53,9 +53,7 @@ describe('a primary’s telemetry', () => {
   });
 
   it('shows costs that wait for the database', async () => {
-    telemetry.limiterObserver({ stats: () => ({ open: 4, unwritten: 9 }) } as unknown as Parameters<
-      Telemetry['limiterObserver']
-    >[0]);
+    telemetry.limiterObserver({ stats: () => ({ open: 4, unwritten: 9 }) });
     expect(await lines(/^moltbot_budget_(reservations_open|settlements_unwritten) /)).toEqual([
       'moltbot_budget_reservations_open 4',
       'moltbot_budget_settlements_unwritten 9',
