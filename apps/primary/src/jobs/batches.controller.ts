@@ -56,7 +56,8 @@ export class BatchesController {
     });
     if (batch.requestHash !== requestHash) throw new MoltbotError('idempotency_conflict');
     // Also where it was there before: whoever made it may have died before there was a job. The job is the same one.
-    if (batch.endedAt === undefined) await this.#begin(batch.id, { isNew: batch.id === id, traceparent: traceparentOf(request) });
+    if (batch.endedAt === undefined)
+      await this.#begin(batch.id, { isNew: batch.id === id, traceparent: traceparentOf(request) });
     return toBatchObject(batch);
   }
 

@@ -1,14 +1,15 @@
 import { parentOf, parseTraceparent, traceparentOf, type Tracing } from '@moltbot/observability';
 import type { FastifyInstance } from 'fastify';
+import { Exchange } from '../chat/exchange.js';
 
 /**
- * A span for each request of the API besides the chat's doors, which have spans of their own. Registered after those. Whoever
+ * A span for each request of the API besides those of the chat's doors, which have their own; registered after them. Whoever
  * passes the trace on (a job that is submitted) finds this span in `traceparent`, as if the caller had sent it.
  */
 export function traceRoutes(fastify: FastifyInstance, tracing: Tracing): void {
   fastify.addHook('onRequest', (request, reply, done) => {
     const { url: route } = request.routeOptions;
-    if (route?.startsWith('/v1/') !== true) {
+    if (route?.startsWith('/v1/') !== true || Exchange.of(reply.raw) !== undefined) {
       done();
       return;
     }
