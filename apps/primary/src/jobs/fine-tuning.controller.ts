@@ -18,6 +18,7 @@ import {
   toEventObject,
   toFineTuningObject,
 } from './fine-tuning-schemas.js';
+import { traceparentOf } from './traceparent.js';
 import { whoseAre } from './whose.js';
 
 /** Some clients send an empty object where nothing has to be said. */
@@ -41,7 +42,13 @@ export class FineTuningController {
   async create(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply) {
     const body = await readJsonBody({ request, reply, schema: newFineTuningSchema });
     const idempotencyKey = idempotencyKeyOf(request);
-    const { training } = await beginFineTuning({ core: this.#core, request, body, idempotencyKey });
+    const { training } = await beginFineTuning({
+      core: this.#core,
+      request,
+      body,
+      idempotencyKey,
+      traceparent: traceparentOf(request),
+    });
     return toFineTuningObject(training);
   }
 
