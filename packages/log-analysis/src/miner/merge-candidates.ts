@@ -101,6 +101,7 @@ export class MergeCandidates {
 
   forgetEvicted(): void {
     forgetEvicted(this.#structures);
+    this.#siblings.forgetEvicted();
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Template } from './template.js';
+import { resolveTemplate, type Template } from './template.js';
 
 const WAYS = 4;
 
@@ -46,6 +46,21 @@ export class SiblingIndex {
     const value = this.#keys[slot] === rest ? this.#values[slot] : undefined;
     if (value === undefined) return [];
     return Array.isArray(value) ? value : [value];
+  }
+
+  /** What is evicted would be held here, bytes and all, long after it is of any use. */
+  forgetEvicted(): void {
+    for (let slot = 0; slot < this.#values.length; slot += 1) {
+      const value = this.#values[slot];
+      if (value === undefined) continue;
+      if (!Array.isArray(value)) {
+        if (resolveTemplate(value).evicted) this.#values[slot] = undefined;
+        continue;
+      }
+      if (!value.some((template) => resolveTemplate(template).evicted)) continue;
+      const kept = value.filter((template) => !resolveTemplate(template).evicted);
+      this.#values[slot] = kept.length === 0 ? undefined : kept;
+    }
   }
 
   /** Where the rest is, or where it goes. */

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
 import { MaskedMessage } from '../scanner/masked-message.js';
 import { scanMessage } from '../scanner/scan-message.js';
@@ -156,5 +158,32 @@ describe('the template miner', () => {
     for (const a of names) for (const b of names.slice(0, 3)) add(`${a} ${b}`);
     expect(miner.counts.evictedKeys).toBeGreaterThan(0);
     for (const name of names.slice(10)) expect(add(`welcome back dear ${name} to us`)).toBe(merged[5]);
+  });
+
+  it('lets go of what it has evicted: no list of candidates holds it', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const evicted: WeakRef<Template>[] = [];
+    const limits = { maxKeys: 1_000, maxTemplates: 400, maxRests: 131_072 };
+    const miner = new TemplateMiner({
+      limits,
+      events: { onEvict: (template) => evicted.push(new WeakRef(template)) },
+    });
+    const word = (index: number): string => [...String(index)].map((digit) => 'abcdefghij'[Number(digit)]).join('');
+    for (let index = 0; index < 5_000; index += 1) {
+      const [a, b, c] = [word(index), word(index * 7), word(index * 13)];
+      const bytes = Buffer.from(`${a}x went ${b}y over ${c}z at last`);
+      scanMessage(bytes, 0, bytes.length, message);
+      miner.add(message);
+    }
+    expect(evicted.length).toBeGreaterThan(3_000);
+    // Not within the task that made them.
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+    collect();
+    expect(evicted.filter((each) => each.deref() !== undefined).length).toBeLessThan(100);
+    // Still in use: it is not itself what was let go.
+    expect(miner.templates.size).toBeLessThanOrEqual(400);
   });
 });

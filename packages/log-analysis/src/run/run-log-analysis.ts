@@ -61,7 +61,10 @@ export async function runLogAnalysis(options: {
   const out = templatesJsonl === undefined ? undefined : openSync(templatesJsonl, 'w');
   let spill: TemplateSpill | undefined;
   try {
-    spill = out === undefined && onTemplates === undefined ? undefined : new TemplateSpill(spillFolder === undefined ? {} : { folder: spillFolder });
+    spill =
+      out === undefined && onTemplates === undefined
+        ? undefined
+        : new TemplateSpill(spillFolder === undefined ? {} : { folder: spillFolder });
     const baselineWindow = await windowOver(options);
     const analyzer = new LogAnalyzer({
       ...settings,
