@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -106,14 +106,15 @@ const deploymentOf = (role: string) => {
   });
 
   it.each([
-    ['primary', { cpu: '2', memory: '4Gi' }, 9090],
-    ['worker', { cpu: '1', memory: '2Gi' }, 9091],
-  ])('give the %s its limits, its probes and no rights', (role, limits, metricsPort) => {
+    ['primary', { cpu: '2', memory: '4Gi' }],
+    ['worker', { cpu: '1', memory: '2Gi' }],
+  ])('give the %s its limits, its probes and no rights', (role, limits) => {
     const { spec, pod, container } = deploymentOf(role);
     expect(container.args).toEqual([role]);
     expect(container.resources?.limits).toEqual(limits);
     const ports = Object.fromEntries((container.ports ?? []).map(({ name, containerPort }) => [name, containerPort]));
-    expect(ports['metrics']).toBe(metricsPort);
+    // Of both roles, as the image has it.
+    expect(ports['metrics']).toBe(9090);
     for (const probe of ['startupProbe', 'livenessProbe', 'readinessProbe'] as const) {
       expect(container[probe]?.httpGet?.port).toBe('metrics');
       expect(container[probe]?.httpGet?.path).toBe(probe === 'readinessProbe' ? '/ready' : '/health');
@@ -129,6 +130,17 @@ const deploymentOf = (role: string) => {
     }
     expect(pod.automountServiceAccountToken).toBe(false);
     expect(spec.selector.matchLabels).toEqual(spec.template.metadata?.labels);
+  });
+
+  it.each(['primary', 'worker'])('give the %s a home with its files, again after a restart of the pod', (role) => {
+    const [command, flag, script = ''] = deploymentOf(role).pod.initContainers?.[0]?.command ?? [];
+    expect([command, flag]).toEqual(['node', '-e']);
+    const home = mkdtempSync(join(tmpdir(), 'moltbot-pod-'));
+    const moved = script.replaceAll('/var/lib/moltbot', home).replaceAll('/etc/moltbot', join(copy, 'example'));
+    for (const _ of ['first', 'again']) execFileSync(process.execPath, ['-e', moved]);
+    expect(readFileSync(join(home, 'config.yml'), 'utf8')).toContain('anthropic:claude-pro');
+    expect(statSync(join(home, 'auth.json')).mode & 0o777).toBe(0o600);
+    rmSync(home, { recursive: true });
   });
 
   it('leave an ending process the time that its settings promise', () => {
