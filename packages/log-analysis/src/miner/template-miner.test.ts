@@ -169,7 +169,7 @@ describe('the template miner', () => {
       limits,
       events: { onEvict: (template) => evicted.push(new WeakRef(template)) },
     });
-    const word = (index: number): string => [...String(index)].map((digit) => 'abcdefghij'[Number(digit)]).join('');
+    const word = (index: number): string => String(index).replace(/\d/g, (digit) => 'abcdefghij'[Number(digit)] ?? '');
     for (let index = 0; index < 5_000; index += 1) {
       const [a, b, c] = [word(index), word(index * 7), word(index * 13)];
       const bytes = Buffer.from(`${a}x went ${b}y over ${c}z at last`);
