@@ -17,6 +17,7 @@ const attempt = (changes: Partial<JobAttempt> = {}): JobAttempt => ({
   attempt: 1,
   attempts: 3,
   enqueuedAt: 0,
+  dueAt: 0,
   ...changes,
 });
 
