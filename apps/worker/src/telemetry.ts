@@ -162,8 +162,10 @@ function reportJob(event: JobEvent, { logger, metrics, clock = Date.now }: Telem
   const job = attempt.name;
   metrics.jobs.inc({ type: job, outcome: event.type });
   metrics.jobDuration.observe({ type: job }, durationMs / 1_000);
-  // Later attempts wait because they are backed off.
-  if (attempt.attempt === 1) metrics.jobWait.observe({ type: job }, (clock() - durationMs - attempt.dueAt) / 1_000);
+  // What has begun before waits because it is backed off, or put off.
+  if (attempt.dueAt !== undefined) {
+    metrics.jobWait.observe({ type: job }, (clock() - durationMs - attempt.dueAt) / 1_000);
+  }
   const fields = {
     job,
     jobId: attempt.id,

@@ -29,8 +29,8 @@ export interface JobAttempt {
   readonly attempts: number;
   /** Unix time in ms. */
   readonly enqueuedAt: number;
-  /** When it was to begin at the earliest; Unix time in ms. */
-  readonly dueAt: number;
+  /** When it was to begin at the earliest (Unix time in ms); `undefined` where it had begun before. */
+  readonly dueAt: number | undefined;
 }
 
 export interface JobContext {
@@ -330,6 +330,6 @@ function toAttempt(job: Job<JobEnvelope, unknown>): JobAttempt {
     attempt: job.attemptsMade + 1,
     attempts: job.opts.attempts ?? 1,
     enqueuedAt: job.timestamp,
-    dueAt: job.timestamp + (job.opts.delay ?? 0),
+    dueAt: job.attemptsStarted > 1 ? undefined : job.timestamp + (job.opts.delay ?? 0),
   };
 }

@@ -260,7 +260,9 @@ export function describeJobChanges({ open, work, until, ended }: ConformanceTool
       expect(end).toMatchObject({ state: 'completed', result: DONE, progress: { looked: JOBS.warmup.attempts + 1 } });
       const waits = times.slice(1).map((at, index) => at - (times[index] ?? 0));
       expect(Math.min(...waits)).toBeGreaterThanOrEqual(290);
-      const types = events.flatMap((event) => ('attempt' in event && event.attempt.id === id ? [event.type] : []));
+      const attempts = events.flatMap((event) => ('attempt' in event && event.attempt.id === id ? [event] : []));
+      expect(attempts.map(({ attempt }) => attempt.dueAt === undefined)).toEqual([false, true, true, true, true]);
+      const types = attempts.map(({ type }) => type);
       expect(types).toEqual([...Array.from({ length: JOBS.warmup.attempts + 1 }, () => 'put-off'), 'completed']);
     });
 
