@@ -11,7 +11,7 @@ import { type PrimaryProcess, startPrimary, temporaryHome } from './primary-proc
 import { postHead, rawClient, sendRaw } from './raw-client.js';
 import { expectMetric, good, refusalOf } from './refusal.js';
 
-const DOORS = ['/v1/chat/completions', '/v1/messages', '/v1/messages/count_tokens', '/v1/embeddings'];
+const DOORS = ['/v1/chat/completions', '/v1/responses', '/v1/messages', '/v1/messages/count_tokens', '/v1/embeddings'];
 
 function ask(primary: PrimaryProcess, headers: Record<string, string> = {}, path = '/v1/chat/completions') {
   return fetch(primary.url + path, {

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { arbitraryBodies } from './arbitrary-bodies.js';
 import { type PrimaryProcess, startPrimary } from './primary-process.js';
 import { postHead, rawClient } from './raw-client.js';
-import { expectMetric, expectUnharmed, good, rawRefusal, readRefusal, refusalOf } from './refusal.js';
+import { expectMetric, expectUnharmed, good, inWordsOf, rawRefusal, readRefusal, refusalOf } from './refusal.js';
 
 const LIMIT = 33_554_432;
 const REQUEST_TIMEOUT_MS = 1_500;
@@ -53,12 +53,6 @@ function post(path: string, body: string | Buffer | ReadableStream, headers: Rec
     body,
     ...(body instanceof ReadableStream && { duplex: 'half' }),
   } as RequestInit);
-}
-
-/** The words that differ at the door of responses. */
-function inWordsOf(door: Door, text: string): string {
-  if (door !== '/v1/responses') return text;
-  return text.replaceAll('"messages"', '"input"').replaceAll('"max_tokens"', '"max_output_tokens"');
 }
 
 function fieldAt(door: Door, name: string): string {

@@ -21,7 +21,7 @@ export interface FloodUpstream {
 
 /**
  * An OpenAI server on a loopback socket that sends as many megabytes as the model's name says (`flood-100`), as fast as its
- * client reads. `silent` sends headers and first token, then nothing; `never` not even headers.
+ * client reads, in longer pieces for `flood-20-wide`. `silent` sends headers and first token, then nothing; `never` not even headers.
  */
 export async function startFloodUpstream(): Promise<FloodUpstream> {
   const floods: { -readonly [Key in keyof Flood]: Flood[Key] }[] = [];
@@ -44,7 +44,8 @@ export async function startFloodUpstream(): Promise<FloodUpstream> {
       else flood.closedAt = performance.now();
     });
     if (model === 'never') return;
-    const total = Number(/^flood-(\d+)$/.exec(model)?.[1] ?? 0) * 1_048_576;
+    const [, megabytes = 0, wide] = /^flood-(\d+)(-wide)?$/.exec(model) ?? [];
+    const total = Number(megabytes) * 1_048_576;
     const send = async (text: string): Promise<void> => {
       flood.sent += text.length;
       if (!response.write(text)) await Promise.race([once(response, 'drain'), once(response, 'close')]);
@@ -55,8 +56,8 @@ export async function startFloodUpstream(): Promise<FloodUpstream> {
         `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model, choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`;
       await send(event({ role: 'assistant', content: 'first' }));
       if (model === 'silent') return;
-      const token = event({ content: ' token' });
-      const batch = token.repeat(64);
+      const token = event({ content: ' token'.repeat(wide === undefined ? 1 : 2_000) });
+      const batch = token.repeat(wide === undefined ? 64 : 1);
       while (flood.sent < total && !response.destroyed) await send(batch);
       await send(event({}, 'stop'));
       response.end('data: [DONE]\n\n');

@@ -6,6 +6,12 @@ import { parseAnswer } from './raw-client.js';
 /** The smallest good request of both dialects. */
 export const good = { model: 'default', max_tokens: 5, messages: [{ role: 'user', content: 'Hi' }] };
 
+/** A good request of the other dialects, in the words that differ at the door of responses. */
+export function inWordsOf(door: string, text: string): string {
+  if (door !== '/v1/responses') return text;
+  return text.replaceAll('"messages"', '"input"').replaceAll('"max_tokens"', '"max_output_tokens"');
+}
+
 export interface Refusal {
   readonly status: number;
   readonly message: string;

@@ -13,11 +13,12 @@ import {
 import { type FloodUpstream, startFloodUpstream } from './flood-upstream.js';
 import { type PrimaryProcess, startPrimary } from './primary-process.js';
 import { postHead, rawClient } from './raw-client.js';
-import { expectIdle, expectMetric, good, refusalOf } from './refusal.js';
+import { expectIdle, expectMetric, good, inWordsOf, refusalOf } from './refusal.js';
 
 const MB = 1_048_576;
 const CHAT = '/v1/chat/completions';
 const MESSAGES = '/v1/messages';
+const RESPONSES = '/v1/responses';
 
 let primary: PrimaryProcess;
 let flood: FloodUpstream;
@@ -36,6 +37,13 @@ beforeAll(async () => {
           max_connections: 1_024,
         },
         anthropic: { base_url: scripted.baseUrl('anthropic-messages'), models: { model: {} } },
+        native: {
+          kind: 'openai',
+          api: 'responses',
+          base_url: scripted.baseUrl('openai-responses'),
+          requires_credential: false,
+          models: { model: {} },
+        },
         flood: { kind: 'openai-compatible', base_url: flood.baseUrl },
       },
       breaker: { failures: 1000 },
@@ -54,7 +62,7 @@ function post(path: string, fields: object, signal?: AbortSignal) {
   return fetch(primary.url + path, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ ...good, ...fields }),
+    body: inWordsOf(path, JSON.stringify({ ...good, ...fields })),
     ...(signal && { signal }),
   });
 }
@@ -70,7 +78,7 @@ async function openStream(
     agent: false,
     headers: { 'content-type': 'application/json', ...headers },
   });
-  request.end(JSON.stringify({ ...good, stream: true, ...fields }));
+  request.end(inWordsOf(path, JSON.stringify({ ...good, stream: true, ...fields })));
   const [response] = (await once(request, 'response')) as [IncomingMessage];
   return response;
 }
@@ -146,16 +154,32 @@ describe('a caller that reads slowly', () => {
   });
 });
 
+describe('an answer without end at the door of responses', () => {
+  it('is cut off in band before it costs memory, since its last event would have to repeat it', async () => {
+    const before = await residentBytes();
+    const response = await post(RESPONSES, { model: 'flood:flood-20-wide', stream: true });
+    const text = await response.text();
+    expect(text.length).toBeGreaterThan(4 * MB);
+    const last = text.trim().split('\n\n').at(-1) ?? '';
+    expect(last).toContain('"code":"stream_interrupted"');
+    expect(text).toContain('event: response.failed');
+    expect(isGoodEnd(text)).toBe(false);
+    const flooded = await flood.closed(flood.floods.length - 1);
+    expect(flooded.complete).toBe(false);
+    expect((await residentBytes()) - before).toBeLessThan(128 * MB);
+  });
+});
+
 describe('512 streams at once', () => {
   it('are all answered whole by one process', async () => {
     scripted.setScript({ type: 'answer', intervalMs: 5 });
     const texts = await Promise.all(
       Array.from({ length: 512 }, async (_, index) => {
-        const response = await post(index % 2 === 0 ? CHAT : MESSAGES, { stream: true });
+        const response = await post([CHAT, MESSAGES, RESPONSES][index % 3] ?? CHAT, { stream: true });
         return await response.text();
       }),
     );
-    const broken = texts.filter((text) => !/data: \[DONE\]|message_stop/.test(text) || !text.includes('word60'));
+    const broken = texts.filter((text) => !isGoodEnd(text) || !text.includes('word60'));
     expect(broken).toEqual([]);
     await expectIdle(primary);
   });
@@ -166,16 +190,21 @@ const WAYS = [
   ['anthropic:model', CHAT],
   ['openai:model', MESSAGES],
   ['anthropic:model', MESSAGES],
+  ['native:model', RESPONSES],
+  ['anthropic:model', RESPONSES],
 ] as const;
 
-const isGoodEnd = (text: string) => /\[DONE\]|message_stop/.test(text);
+const isGoodEnd = (text: string) => /\[DONE\]|message_stop|response\.completed/.test(text);
 
 describe('a stream whose upstream forgets the end marker', () => {
+  // A response without its last event is none: there the marker is the answer.
+  const ways = WAYS.filter(([model]) => model !== 'native:model');
+
   it('ends in seconds, with usage, on every way', async () => {
     scripted.setScript({ type: 'no-end-marker', answer: { usage: { inputTokens: 3, outputTokens: 77 } } });
     const startedAt = performance.now();
     const texts = await Promise.all(
-      WAYS.map(async ([model, path]) => {
+      ways.map(async ([model, path]) => {
         const response = await post(path, { model, stream: true, stream_options: { include_usage: true } });
         return await response.text();
       }),
@@ -253,6 +282,7 @@ describe.each(WAYS)('a stream of %s at %s', (model, path) => {
       expect(JSON.parse(last.replace(/^data: /, ''))).toMatchObject({ error: { code: 'stream_interrupted' } });
     } else {
       expect(last).toMatch(/^event: error\ndata: \{"type":"error"/);
+      if (path === RESPONSES) expect(text).toContain('event: response.failed');
     }
   });
 });
@@ -314,9 +344,12 @@ function textOf(stream: string): string {
   return [...stream.matchAll(/^data: (\{.*)$/gm)]
     .map(
       ([, json = '{}']) =>
-        JSON.parse(json) as { choices?: { delta: { content?: string } }[]; delta?: { text?: string } },
+        JSON.parse(json) as { choices?: { delta: { content?: string } }[]; delta?: { text?: string } | string },
     )
-    .map((event) => event.choices?.[0]?.delta.content ?? event.delta?.text ?? '')
+    .map(
+      (event) =>
+        event.choices?.[0]?.delta.content ?? (typeof event.delta === 'string' ? event.delta : event.delta?.text) ?? '',
+    )
     .join('');
 }
 

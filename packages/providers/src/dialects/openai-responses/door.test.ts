@@ -204,6 +204,16 @@ describe('a stream to OpenAI’s own client', () => {
     expect(error).toMatchObject({ code: 'stream_interrupted' });
   });
 
+  it('ends in band where an answer gets too long to be repeated, before it costs more memory', () => {
+    const writer = openAiResponsesDoor.createStreamWriter(CONTEXT);
+    const megabyte: StreamPart = { type: 'text-delta', choice: 0, text: 'x'.repeat(1_048_576) };
+    for (let index = 0; index < 4; index += 1) writer.write([megabyte]);
+    expect(() => writer.write([megabyte])).toThrow(expect.objectContaining({ code: 'stream_interrupted' }));
+    const end = writer.error(doorError('stream_interrupted'));
+    expect(end.length).toBeLessThan(10_000);
+    expect(end).toContain('response.failed');
+  });
+
   it('says an error before anything else in a stream that begins', async () => {
     const { events, error } = await streamed(
       openAiResponsesDoor.createStreamWriter(CONTEXT).error(doorError('deadline_exceeded')),

@@ -58,7 +58,7 @@ class ResponsesStreamReader implements StreamReader {
     }
     const before = parts.length;
     this.#readValue(value, parts);
-    this.#position.note(value, parts, before);
+    this.#position.note(value, event.data.length, parts, before);
   }
 
   #readValue(value: JsonObject, parts: StreamPart[]): void {

@@ -3,6 +3,9 @@ import type { JsonObject } from '../../json-object.js';
 import { readCount, readObject, readText } from '../../read-json.js';
 import { outputIndex } from './from-output.js';
 
+/** Bytes of whole items that are kept: of longer answers no writer could say the end. */
+const MOST_KEPT = 8_388_608;
+
 /** An output item that has begun. */
 export interface OpenOutput {
   /** As it was added. */
@@ -28,10 +31,13 @@ export class OutputPosition {
   /** Items that are whole, by their index. */
   readonly done = new Map<number, JsonObject>();
   readonly open = new Map<number, OpenOutput>();
+  /** The answer is too long: its items are not kept any more. */
+  isForgotten = false;
   #textLength = 0;
+  #kept = 0;
 
-  /** Notes an event that was read, with what it meant. */
-  note(event: JsonObject, parts: readonly StreamPart[], from: number): void {
+  /** Notes an event that was read: how long it was, and the parts (from an index on) that it meant. */
+  note(event: JsonObject, length: number, parts: readonly StreamPart[], from: number): void {
     this.sequence = (readCount(event['sequence_number']) ?? this.sequence) + 1;
     switch (event['type']) {
       case 'response.created':
@@ -41,14 +47,13 @@ export class OutputPosition {
         this.#added(outputIndex(event), readObject(event['item']) ?? {});
         break;
       case 'response.output_item.done':
-        this.open.delete(outputIndex(event));
-        this.done.set(outputIndex(event), readObject(event['item']) ?? {});
+        this.#done(outputIndex(event), readObject(event['item']) ?? {}, length);
         break;
       case 'response.content_part.added':
         this.#partAdded(this.open.get(outputIndex(event)), readObject(event['part']));
         break;
       case 'response.content_part.done':
-        this.#partDone(this.open.get(outputIndex(event)), readObject(event['part']));
+        this.#partDone(this.open.get(outputIndex(event)), readObject(event['part']), length);
         break;
       case 'response.completed':
       case 'response.incomplete':
@@ -67,13 +72,27 @@ export class OutputPosition {
     this.open.set(index, { item, content: [], textFrom: undefined });
   }
 
+  #done(index: number, item: JsonObject, length: number): void {
+    this.open.delete(index);
+    if (this.#fits(length)) this.done.set(index, item);
+  }
+
+  #fits(length: number): boolean {
+    this.#kept += length;
+    if (this.#kept > MOST_KEPT) {
+      this.isForgotten = true;
+      this.done.clear();
+    }
+    return !this.isForgotten;
+  }
+
   #partAdded(open: OpenOutput | undefined, part: JsonObject | undefined): void {
     if (open !== undefined && readText(part?.['type']) === 'output_text') open.textFrom = this.#textLength;
   }
 
-  #partDone(open: OpenOutput | undefined, part: JsonObject | undefined): void {
+  #partDone(open: OpenOutput | undefined, part: JsonObject | undefined, length: number): void {
     if (open === undefined || part === undefined) return;
-    open.content.push(part);
+    if (this.#fits(length)) open.content.push(part);
     open.textFrom = undefined;
   }
 }

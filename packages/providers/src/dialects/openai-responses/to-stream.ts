@@ -1,4 +1,4 @@
-import type { FinishReason, StreamPart, Usage } from '@moltbot/contracts';
+import { type FinishReason, MoltbotError, type StreamPart, type Usage } from '@moltbot/contracts';
 import type { AnswerContext, DoorError, StreamWriter } from '../../dialect-door.js';
 import { GatheredText } from '../../gathered-text.js';
 import type { JsonObject } from '../../json-object.js';
@@ -17,6 +17,12 @@ import { type OutputPosition, positionOf } from './output-position.js';
 import { carrySeal } from './own-reasoning.js';
 import { echoOf, endOf, headOf, type ResponseEnd, type ResponseHead, toResponse } from './response-object.js';
 
+/**
+ * The last event holds the whole answer, so it has to be kept. Eight times of what the largest models write at once; in UTF-16
+ * units.
+ */
+const LONGEST_ANSWER = 4_194_304;
+
 type TextKind = 'output_text' | 'refusal';
 
 /** The item that is being said, calls apart. */
@@ -33,7 +39,8 @@ type OpenItem =
 
 /**
  * Says an answer as events of a response, numbered from 0. Items follow one another, except calls, whose arguments may come in
- * turns. The last event holds the whole answer once more. Choices other than 0 are left out.
+ * turns. The last event holds the whole answer once more. Choices other than 0 are left out. `write` throws `stream_interrupted`
+ * where the answer gets too long for that.
  */
 export function createStreamWriter(context: AnswerContext): StreamWriter {
   return new Writer(context);
@@ -53,6 +60,8 @@ class Writer implements StreamWriter {
   #broken: (readonly [index: number, item: JsonObject])[] = [];
   /** Items that are whole, by their index. */
   #output = new Map<number, JsonObject>();
+  /** Of all that was said. */
+  #length = 0;
   #hasRefusal = false;
   #finish: FinishReason = 'stop';
   #usage: Usage | undefined;
@@ -115,6 +124,7 @@ class Writer implements StreamWriter {
     this.#nextIndex = position.nextIndex;
     this.#over = position.ended;
     this.#output = new Map(position.done);
+    this.#length = shown.length + (position.isForgotten ? LONGEST_ANSWER : 0);
     for (const [index, { item, content, textFrom }] of position.open) {
       const id = readText(item['id']);
       if (item['type'] !== 'message' || id === undefined || this.#open !== undefined) {
@@ -170,6 +180,7 @@ class Writer implements StreamWriter {
     const open = this.#open;
     if (open?.kind !== 'message') return before;
     if (open.part?.type !== type) before += this.#closePart() + this.#openPart(type);
+    this.#keep(delta);
     open.part?.text.add(delta);
     const name = `response.${type}.delta`;
     const rest = type === 'output_text' ? ',"logprobs":[]' : '';
@@ -219,6 +230,7 @@ class Writer implements StreamWriter {
     }
     const open = this.#open;
     if (open?.kind !== 'reasoning') return before;
+    this.#keep(delta);
     open.text.add(delta);
     const head = eventHead('response.reasoning_summary_text.delta', open);
     return `${before}${head},"summary_index":0,"delta":${JSON.stringify(delta)},"sequence_number":${this.#count()}}\n\n`;
@@ -264,6 +276,7 @@ class Writer implements StreamWriter {
   #sayArguments(index: number, delta: string): string {
     const call = this.#calls.add(index, delta);
     if (call === undefined || delta === '') return '';
+    this.#keep(delta);
     const head = eventHead('response.function_call_arguments.delta', call);
     return `${head},"delta":${JSON.stringify(delta)},"sequence_number":${this.#count()}}\n\n`;
   }
@@ -315,6 +328,13 @@ class Writer implements StreamWriter {
   #done(index: number, item: JsonObject): string {
     this.#output.set(index, item);
     return this.#say({ type: 'response.output_item.done', output_index: index, item });
+  }
+
+  /** @throws MoltbotError `stream_interrupted` */
+  #keep(text: string): void {
+    this.#length += text.length;
+    if (this.#length <= LONGEST_ANSWER) return;
+    throw new MoltbotError('stream_interrupted', 'The answer is too long to be repeated at the end of its stream');
   }
 
   #takeIndex(): number {
