@@ -72,6 +72,11 @@ export class RotatingFile {
 
   /** Takes one line, its end included. */
   write(line: string): void {
+    // While the disk refuses, lines cost no more than being counted.
+    if (this.#failing && this.#now() - this.#failedAt < RETRY_AFTER_MS) {
+      this.#options.onDrop(1, 'failed');
+      return;
+    }
     const bytes = Buffer.byteLength(line);
     if (this.#closed || this.#pendingBytes + bytes > (this.#options.maxPending ?? MAX_PENDING)) {
       this.#options.onDrop(1, 'full');
@@ -111,26 +116,28 @@ export class RotatingFile {
       setImmediate(resolve);
     });
     while (this.#pending.length > 0) {
-      const { lines, bytes, count } = this.#takeBatch();
+      const { lines, bytes, count } = this.#takeBatch(BATCH);
       try {
-        if (this.#now() - this.#failedAt < RETRY_AFTER_MS) throw new Error('the log file failed a moment ago');
         await this.#append(lines, bytes);
         this.#failing = false;
         this.#options.onTook?.();
       } catch (error) {
-        await this.#failed(error, count);
+        // What has come since would wait for the same refusal.
+        const { lines: _, count: more, bytes: moreBytes } = this.#takeBatch(Number.POSITIVE_INFINITY);
+        this.#pendingBytes -= moreBytes;
+        await this.#failed(error, count + more);
       }
       this.#pendingBytes -= bytes;
     }
     this.#writing = undefined;
   }
 
-  #takeBatch(): { lines: string; bytes: number; count: number } {
+  #takeBatch(limit: number): { lines: string; bytes: number; count: number } {
     let lines = '';
     let bytes = 0;
     let count = 0;
     for (const line of this.#pending) {
-      if (count > 0 && bytes >= BATCH) break;
+      if (count > 0 && bytes >= limit) break;
       lines += line;
       bytes += Buffer.byteLength(line);
       count += 1;
@@ -152,7 +159,6 @@ export class RotatingFile {
 
   async #failed(error: unknown, count: number): Promise<void> {
     this.#options.onDrop(count, 'failed');
-    if (this.#failing && this.#now() - this.#failedAt < RETRY_AFTER_MS) return;
     this.#failedAt = this.#now();
     await this.#closeHandle();
     if (!this.#failing) this.#options.onError(isNativeError(error) ? error : new Error(String(error)));
