@@ -339,6 +339,27 @@ describe('a stream whose first events were the upstream’s own bytes', () => {
     expect(response).toMatchObject({ id: 'resp_up', status: 'completed', output_text: 'Anew' });
   });
 
+  it('leaves thoughts behind that broke off', async () => {
+    const thinking = UPSTREAM.split('\n\n').slice(0, 2).join('\n\n').concat('\n\n');
+    const part = { type: 'summary_text', text: '' };
+    const at = { item_id: 'rs_1', output_index: 0, summary_index: 0 };
+    const bytes =
+      thinking +
+      event('response.reasoning_summary_part.added', { sequence_number: 2, ...at, part }) +
+      event('response.reasoning_summary_text.delta', { sequence_number: 3, ...at, delta: 'Hm' });
+    const { parts } = openAiResponsesWire.createStreamReader({ keepUsage: true }).read(Buffer.from(bytes));
+    const writer = openAiResponsesDoor.createStreamWriter(CONTEXT);
+    writer.resume(parts, { id: 'resp_up', model: 'gpt', shown: '' });
+    const rest =
+      (writer.segment?.({ model: 'anthropic:claude', replaces: false }) ?? '') +
+      writer.write([{ type: 'text-delta', choice: 0, text: 'Hello' }]) +
+      writer.end();
+    const { events, response, error } = await streamed(bytes + rest);
+    expect(error).toBeUndefined();
+    expect(events[4]).toMatchObject({ type: 'response.output_item.done', item: { id: 'rs_1', status: 'incomplete' } });
+    expect(response?.output).toMatchObject([{ type: 'message', content: [{ text: 'Hello' }] }]);
+  });
+
   it('ends in band where nobody can go on', async () => {
     const { events, error } = await streamed(UPSTREAM + takenOver(UPSTREAM).error(doorError('stream_interrupted')));
     expect(events.at(-2)).toMatchObject({ type: 'response.failed', response: { id: 'resp_up' }, sequence_number: 7 });
