@@ -83,7 +83,8 @@ export function describeQueues<Server extends TestServer>(
         return result;
       });
       const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
-      const { id } = await queues.enqueue('warmup', {}, { traceparent });
+      const caller = { name: 'anna@example.com', models: ['demo:*'], limits: { requests_per_minute: 5 } };
+      const { id } = await queues.enqueue('warmup', {}, { traceparent, owner: 'person', caller });
       const job = await ended(queues, id);
       expect(job).toMatchObject({ id, name: 'warmup', state: 'completed', result, error: undefined });
       expect(attempts).toEqual([
@@ -93,9 +94,12 @@ export function describeQueues<Server extends TestServer>(
           queue: 'default',
           payload: WARM,
           traceparent,
+          owner: 'person',
+          caller,
           attempt: 1,
           attempts: 3,
           enqueuedAt: expect.any(Number),
+          dueAt: expect.any(Number),
         },
       ]);
       expect(events.map((event) => event.type)).toEqual(['completed']);
