@@ -97,7 +97,7 @@ describe('a stream that is cut after 40 tokens', () => {
     expect(read.text).toBe(SCRIPTED_TEXT);
     expect(read.frames.find((frame) => frame.segment)?.segment).toMatchObject({ rung: 'anew', replaces: false });
     expect(requests('first', 'second')).toEqual([1, 3]);
-    expect(result.outcome).toBe('rescued');
+    expect(result).toMatchObject({ outcome: 'rescued', end: 'joined' });
   });
 
   it('ends honestly where the new answer is another one', async () => {
@@ -124,6 +124,7 @@ describe('a stream that is cut after 40 tokens', () => {
       'Something quite different.',
     );
     expect(result.spans).toEqual([{ target: 'second:m', length: 'Something quite different.'.length }]);
+    expect(result).toMatchObject({ outcome: 'rescued', end: 'replaced' });
   });
 
   it('is continued by the same target where no other is left and the budget has a repeat', async () => {
@@ -245,7 +246,11 @@ describe('every other break after the first content', () => {
       ['second:m', 'server-error'],
       ['second:m', 'server-error'],
     ]);
-    expect(result).toMatchObject({ outcome: 'interrupted', spans: [{ target: 'first:m', length: read.text.length }] });
+    expect(result).toMatchObject({
+      outcome: 'interrupted',
+      end: 'cut',
+      spans: [{ target: 'first:m', length: read.text.length }],
+    });
   });
 });
 

@@ -1,6 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, jest } from '@jest/globals';
 import { type JobContract, JOBS, MoltbotError } from '@moltbot/contracts';
 import {
+  type JobAttempt,
   type JobEvent,
   type JobEventRow,
   JobLater,
@@ -292,6 +294,29 @@ export function describeJobChanges({ open, work, until, ended }: ConformanceTool
       });
       await ended(queues, late.id);
       expect(order).toEqual([first.id, late.id]);
+    });
+
+    it('are counted as waiting whatever their priority, and tell how long the next one has been due', async () => {
+      const queues = open();
+      expect((await queues.ages())['default']).toBe(0);
+      const row: { priority: number } = JOBS.warmup;
+      jest.replaceProperty(row, 'priority', 5);
+      const { id } = await queues.enqueue('warmup', {});
+      // One whose time has not come is not due.
+      await queues.enqueue('warmup', {}, { delayMs: 60_000 });
+      await delay(30);
+      expect((await queues.counts())['default']).toMatchObject({ waiting: 1, delayed: 1 });
+      const age = (await queues.ages())['default'] ?? 0;
+      expect(age).toBeGreaterThanOrEqual(30);
+      expect(age).toBeLessThan(60_000);
+      const attempts: JobAttempt[] = [];
+      await work(queues, async (attempt) => {
+        attempts.push(attempt);
+        return DONE;
+      });
+      await ended(queues, id);
+      expect(attempts[0]?.dueAt).toBe(attempts[0]?.enqueuedAt);
+      expect((await queues.ages())['default']).toBe(0);
     });
 
     it('run as many at a time as their queue allows', async () => {

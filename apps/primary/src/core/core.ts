@@ -39,6 +39,7 @@ import type { Exchange } from '../chat/exchange.js';
 import { KeepAlive } from '../chat/keep-alive.js';
 import { createQueueAccess, type QueueAccess } from '../jobs/queue-access.js';
 import { ClientPool } from './client-pool.js';
+import { endLost, LOOK_FOR_LOST_MS } from './end-lost.js';
 import { KnownModels } from './known-models.js';
 import { ModelLists } from './model-lists.js';
 import { SlotList } from './slot-list.js';
@@ -194,7 +195,7 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
   const requestIds = createRequestIds();
   const keepAlive = new KeepAlive();
   const running = new SlotList<Exchange>();
-  const lost = setInterval(() => endLost(running.all(), telemetry), LOOK_FOR_LOST_MS).unref();
+  const lost = setInterval(() => endLost(running.all(), (id) => telemetry.requestLost(id)), LOOK_FOR_LOST_MS).unref();
   let draining = false;
 
   const core: Core = {
@@ -290,19 +291,7 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
   return core;
 }
 
-const LOOK_FOR_LOST_MS = 10_000;
 const LOOK_FOR_MODELS_MS = 5_000;
-/** By then even the upstream of a caller that left has been cancelled. */
-const LOST_AFTER_MS = 30_000;
-
-/** Requests whose connection is gone and that nobody ended get the end that they were owed, and are told of as our fault. */
-function endLost(exchanges: readonly Exchange[], telemetry: Telemetry): void {
-  for (const exchange of exchanges) {
-    if (exchange.goneForMs < LOST_AFTER_MS) continue;
-    telemetry.requestLost(exchange.requestId);
-    exchange.end({ outcome: 'failed', errorCode: 'internal_error' });
-  }
-}
 
 function stateCheck({ kind, trouble }: SharedState): ReadinessCheck {
   return { ok: trouble === undefined, required: false, detail: trouble === undefined ? kind : `${kind}: ${trouble}` };
