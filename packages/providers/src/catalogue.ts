@@ -85,7 +85,7 @@ const KINDS: Readonly<Record<ProviderKind, KindRow>> = {
     countTokens: undefined,
     authHeader: 'bearer',
     requiresCredential: false,
-    fineTuning: false,
+    fineTuning: true,
     prefill: always,
   },
 };

@@ -5,6 +5,7 @@ import { setTimeout as sleepFor } from 'node:timers/promises';
 import type { JsonObject } from '../caller-request.js';
 import { demoChatAction, demoFault, json, refusal } from './demo-action.js';
 import { demoEmbeddings } from './demo-embeddings.js';
+import { createDemoTraining } from './demo-training.js';
 import { type DemoDirectives, parseDemoModel, withoutFaults } from './directives.js';
 import type { EmitContext, EmittedError } from './emitter.js';
 import { openAiChatEmitter } from './openai-chat-emitter.js';
@@ -80,6 +81,7 @@ function createDemo(options: DemoUpstreamOptions) {
     sleep = (ms, signal) => sleepFor(ms, undefined, { signal }),
   } = options;
   const takeCall = createCallCounter();
+  const training = createDemoTraining({ now, createId });
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const gone = new AbortController();
@@ -107,6 +109,7 @@ function createDemo(options: DemoUpstreamOptions) {
   async function answer(request: IncomingMessage): Promise<Reply> {
     const path = (request.url ?? '').replace(/\?.*$/s, '');
     if (request.method === 'GET' && path === '/v1/models') return only(json(200, listModels(now())));
+    if (/^\/v1\/(files|fine_tuning\/jobs)(\/|$)/.test(path)) return trained(request, path.slice('/v1'.length));
     const kind = ({ '/v1/chat/completions': 'chat', '/v1/embeddings': 'embeddings' } as const)[path];
     if (kind === undefined || request.method !== 'POST') {
       return only(refusal({ status: 404, code: 'not_found', message: 'The demo has no such route.' }));
@@ -129,6 +132,19 @@ function createDemo(options: DemoUpstreamOptions) {
     }
     const directives = takeCall(model, parsed.directives);
     return kind === 'chat' ? chat(model, directives, body) : embed(model, directives, body);
+  }
+
+  async function trained(request: IncomingMessage, path: string): Promise<Reply> {
+    const bytes = await readBody(request, BODY_LIMIT);
+    if (bytes === 'too-large') {
+      const message = `The demo takes files of up to ${BODY_LIMIT} bytes.`;
+      return only(refusal({ status: 413, message }, { connection: 'close' }));
+    }
+    const answer = training({ method: request.method ?? '', path, bytes });
+    if (answer === undefined) {
+      return only(refusal({ status: 404, code: 'not_found', message: 'The demo has no such route.' }));
+    }
+    return only(isError(answer) ? refusal(answer) : json(200, answer));
   }
 
   function chat(model: string, directives: DemoDirectives, body: JsonObject): Reply {
@@ -202,6 +218,7 @@ function parseObject(bytes: Buffer): JsonObject | undefined {
   }
 }
 
+/** A job has a status too, in a word. */
 function isError(value: JsonObject | EmittedError): value is EmittedError {
-  return 'status' in value;
+  return typeof value['status'] === 'number';
 }
