@@ -776,7 +776,7 @@ put_path() {
       take_path_from "$file"
       # The last line may lack its end.
       if [ -s "$file" ] && [ -n "$(tail -c 1 "$file")" ]; then echo >>"$file"; fi
-    elif ! mkdir -p "$(dirname -- "$file")" 2>/dev/null || ! : 2>/dev/null >>"$file"; then
+    elif ! mkdir -p "$(dirname -- "$file")" 2>/dev/null || ! (: >>"$file") 2>/dev/null; then
       say "$file can't be written: add $prefix/bin to PATH yourself."
       continue
     else

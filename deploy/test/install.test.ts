@@ -212,8 +212,7 @@ describe('install.sh', () => {
       const other = join(folder, 'two at once');
       const args = ['--from', bundle, '--yes', '--prefix', other, '--no-modify-path'];
       const [one, two] = await Promise.all([install(args), install(args)]);
-      const codes = [one.code, two.code].sort();
-      expect(codes).toEqual([0, 1]);
+      expect([one.code, two.code].filter((code) => code === 0)).toHaveLength(1);
       expect(one.stderr + two.stderr).toMatch(/another installation runs here \(process \d+\)/);
       rmSync(other, { recursive: true });
     },

@@ -10,7 +10,7 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
   /** Written to stdin, which is then closed; without it stdin is empty. */
-  readonly input?: string | Buffer;
+  readonly input?: string | Uint8Array;
   /** In a session of its own: there is no terminal to ask on. */
   readonly onStart?: (child: ChildProcess) => void;
 }
