@@ -19,6 +19,7 @@ const CHECKS = [
   ['unused code', bin('knip'), ['--no-config-hints']],
   ['generated docs', node, ['tools/generate-docs.mjs', '--check']],
   ['test types', node, ['tools/check-test-types.mjs']],
+  ['links of the docs', node, ['tools/doc-links.mjs']],
 ];
 
 console.log(`MoltBot tests on Node ${process.versions.node} (scripts on ${(await run(node, ['-v'])).output.trim()})`);
