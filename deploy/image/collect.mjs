@@ -13,12 +13,16 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { ENTRIES } from '../install/bundle-code.mjs';
 
 const [release, to] = process.argv.slice(2);
 const product = join(to, 'opt', 'moltbot');
 
 cpSync(release, product, { recursive: true });
-cpSync(join(import.meta.dirname, 'health.mjs'), join(product, 'image', 'health.mjs'));
+for (const name of ['health.mjs', 'fill-compile-cache.mjs']) {
+  cpSync(join(import.meta.dirname, name), join(product, 'image', name));
+}
+writeFileSync(join(product, 'image', 'entries.json'), JSON.stringify(Object.keys(ENTRIES).map((name) => `${name}.js`)));
 
 // The command: its first line names Node itself, as there is no `env`.
 const { bin } = JSON.parse(readFileSync(join(product, 'package.json'), 'utf8'));

@@ -16,6 +16,7 @@ export const ENTRIES = {
   'refresh-process': 'packages/credentials/dist/refresh-process/main.js',
   'engine-process': 'packages/local-models/dist/engine-process/main.js',
   'analysis-thread': 'packages/log-analysis/dist/run/analysis-thread.js',
+  'drill-process': 'packages/drill/dist/drill-process/main.js',
 };
 
 /** File of the checkout that the code names by `new URL('…', import.meta.url)` → where it is, seen from the release's code. */
