@@ -183,6 +183,7 @@ describe('setConfigValue', () => {
       'credentials.store': fc.constantFrom('auto', 'file', 'rediss://127.0.0.1:6379/1'),
       'objects.url': fc.constantFrom('folder', 'https://s3.example.com/moltbot'),
       'state.url': fc.constantFrom('memory', 'redis://127.0.0.1:6379/1'),
+      'log_analysis.folders': fc.constantFrom('[]', '["/var/log/my-app"]'),
       'server.host': fc.constantFrom('::1', '0.0.0.0', 'a.example', '1'),
       'logs.file': fc
         .string({ minLength: 1, maxLength: 20, unit: 'grapheme-ascii' })
