@@ -15,6 +15,7 @@ import {
 } from './output-items.js';
 import { type OutputPosition, positionOf } from './output-position.js';
 import { carrySeal } from './own-reasoning.js';
+import { placeOf, ResponseEvents } from './response-events.js';
 import { echoOf, endOf, headOf, type ResponseEnd, type ResponseHead, toResponse } from './response-object.js';
 
 /**
@@ -50,7 +51,7 @@ class Writer implements StreamWriter {
   readonly #echo: JsonObject;
   #head: ResponseHead;
   #createdAt: number;
-  #sequence = 0;
+  readonly #events = new ResponseEvents();
   #nextIndex = 0;
   #started = false;
   #over = false;
@@ -83,7 +84,7 @@ class Writer implements StreamWriter {
     this.#over = true;
     const end = endOf(this.#finish, this.#hasRefusal);
     const text = this.#start() + this.#closeAll(end.status === 'incomplete' ? 'incomplete' : 'completed');
-    return text + this.#say({ type: `response.${end.status}`, response: this.#response(end) });
+    return text + this.#events.say({ type: `response.${end.status}`, response: this.#response(end) });
   }
 
   error(error: DoorError): string {
@@ -91,9 +92,9 @@ class Writer implements StreamWriter {
     this.#over = true;
     const { code, message, param = null } = error;
     const end: ResponseEnd = { status: 'failed', error: { code, message } };
-    const failed = this.#start() + this.#say({ type: 'response.failed', response: this.#response(end) });
+    const failed = this.#start() + this.#events.say({ type: 'response.failed', response: this.#response(end) });
     // OpenAI's own clients take the first for an event like any other, and throw at this one.
-    return failed + this.#say({ type: 'error', code, message, param });
+    return failed + this.#events.say({ type: 'error', code, message, param });
   }
 
   resume(parts: readonly StreamPart[], upstream: Parameters<StreamWriter['resume']>[1]): void {
@@ -114,13 +115,13 @@ class Writer implements StreamWriter {
     this.#output.clear();
     // A type of our own would make OpenAI's client throw: it knows all there are.
     const response = { ...this.#response({ status: 'in_progress' }), moltbot: { replaced } };
-    return text + this.#say({ type: 'response.in_progress', response });
+    return text + this.#events.say({ type: 'response.in_progress', response });
   }
 
   /** Exactly where the upstream's own bytes stopped. */
   #goOn(position: OutputPosition, shown: string): void {
     this.#head = { ...this.#head, createdAt: position.createdAt ?? this.#createdAt };
-    this.#sequence = position.sequence;
+    this.#events.next = position.sequence;
     this.#nextIndex = position.nextIndex;
     this.#over = position.ended;
     this.#output = new Map(position.done);
@@ -171,7 +172,10 @@ class Writer implements StreamWriter {
     if (this.#started) return '';
     this.#started = true;
     const response = this.#response({ status: 'in_progress' });
-    return this.#say({ type: 'response.created', response }) + this.#say({ type: 'response.in_progress', response });
+    return (
+      this.#events.say({ type: 'response.created', response }) +
+      this.#events.say({ type: 'response.in_progress', response })
+    );
   }
 
   #sayText(type: TextKind, delta: string): string {
@@ -182,9 +186,8 @@ class Writer implements StreamWriter {
     if (open.part?.type !== type) before += this.#closePart() + this.#openPart(type);
     this.#keep(delta);
     open.part?.text.add(delta);
-    const name = `response.${type}.delta`;
-    const rest = type === 'output_text' ? ',"logprobs":[]' : '';
-    return `${before}${eventHead(name, open)},"content_index":${open.content.length},"delta":${JSON.stringify(delta)}${rest},"sequence_number":${this.#count()}}\n\n`;
+    const more = `,"content_index":${open.content.length}${type === 'output_text' ? ',"logprobs":[]' : ''}`;
+    return before + this.#events.delta(`response.${type}.delta`, open, { text: delta, more });
   }
 
   #openMessage(): string {
@@ -200,7 +203,12 @@ class Writer implements StreamWriter {
     if (open?.kind !== 'message') return '';
     open.part = { type, text: new GatheredText() };
     const part = toPart(type, '');
-    return this.#say({ type: 'response.content_part.added', ...place(open), content_index: open.content.length, part });
+    return this.#events.say({
+      type: 'response.content_part.added',
+      ...placeOf(open),
+      content_index: open.content.length,
+      part,
+    });
   }
 
   #closePart(): string {
@@ -209,13 +217,13 @@ class Writer implements StreamWriter {
     const { type } = open.part;
     const said = open.part.text.text;
     const part = toPart(type, said);
-    const at = { ...place(open), content_index: open.content.length };
+    const at = { ...placeOf(open), content_index: open.content.length };
     open.content.push(part);
     open.part = undefined;
     const whole = type === 'refusal' ? { refusal: said } : { text: said, logprobs: [] };
     return (
-      this.#say({ type: `response.${type}.done`, ...at, ...whole }) +
-      this.#say({ type: 'response.content_part.done', ...at, part })
+      this.#events.say({ type: `response.${type}.done`, ...at, ...whole }) +
+      this.#events.say({ type: 'response.content_part.done', ...at, part })
     );
   }
 
@@ -226,14 +234,14 @@ class Writer implements StreamWriter {
       const open = this.#open;
       if (open === undefined) return before;
       const type = 'response.reasoning_summary_part.added';
-      before += this.#say({ type, ...place(open), summary_index: 0, part: summaryText('') });
+      before += this.#events.say({ type, ...placeOf(open), summary_index: 0, part: summaryText('') });
     }
     const open = this.#open;
     if (open?.kind !== 'reasoning') return before;
     this.#keep(delta);
     open.text.add(delta);
-    const head = eventHead('response.reasoning_summary_text.delta', open);
-    return `${before}${head},"summary_index":0,"delta":${JSON.stringify(delta)},"sequence_number":${this.#count()}}\n\n`;
+    const said = { text: delta, more: ',"summary_index":0' };
+    return before + this.#events.delta('response.reasoning_summary_text.delta', open, said);
   }
 
   #openReasoning(): string {
@@ -255,12 +263,12 @@ class Writer implements StreamWriter {
     this.#open = undefined;
     const { text } = open.text;
     const part = summaryText(text);
-    const at = { ...place(open), summary_index: 0 };
+    const at = { ...placeOf(open), summary_index: 0 };
     const said =
       text === ''
         ? ''
-        : this.#say({ type: 'response.reasoning_summary_text.done', ...at, text }) +
-          this.#say({ type: 'response.reasoning_summary_part.done', ...at, part });
+        : this.#events.say({ type: 'response.reasoning_summary_text.done', ...at, text }) +
+          this.#events.say({ type: 'response.reasoning_summary_part.done', ...at, part });
     return said + this.#done(open.index, reasoningItem(open.id, text === '' ? [] : [part], encryptedContent));
   }
 
@@ -277,8 +285,7 @@ class Writer implements StreamWriter {
     const call = this.#calls.add(index, delta);
     if (call === undefined || delta === '') return '';
     this.#keep(delta);
-    const head = eventHead('response.function_call_arguments.delta', call);
-    return `${head},"delta":${JSON.stringify(delta)},"sequence_number":${this.#count()}}\n\n`;
+    return this.#events.delta('response.function_call_arguments.delta', call, { text: delta, more: '' });
   }
 
   #closeCalls(status: ItemStatus, calls: readonly OpenCall[]): string {
@@ -286,7 +293,7 @@ class Writer implements StreamWriter {
     for (const call of calls) {
       this.#calls.close(call);
       const type = 'response.function_call_arguments.done';
-      text += this.#say({ type, ...place(call), name: call.name, arguments: call.text.text });
+      text += this.#events.say({ type, ...placeOf(call), name: call.name, arguments: call.text.text });
       text += this.#done(call.index, this.#calls.itemOf(call, status));
     }
     return text;
@@ -298,7 +305,7 @@ class Writer implements StreamWriter {
     const broken = this.#broken;
     this.#broken = [];
     for (const [index, item] of broken) {
-      text += this.#say({
+      text += this.#events.say({
         type: 'response.output_item.done',
         output_index: index,
         item: { ...item, status: 'incomplete' },
@@ -322,12 +329,12 @@ class Writer implements StreamWriter {
   }
 
   #added(index: number, item: JsonObject): string {
-    return this.#say({ type: 'response.output_item.added', output_index: index, item });
+    return this.#events.say({ type: 'response.output_item.added', output_index: index, item });
   }
 
   #done(index: number, item: JsonObject): string {
     this.#output.set(index, item);
-    return this.#say({ type: 'response.output_item.done', output_index: index, item });
+    return this.#events.say({ type: 'response.output_item.done', output_index: index, item });
   }
 
   /** @throws MoltbotError `stream_interrupted` */
@@ -353,23 +360,6 @@ class Writer implements StreamWriter {
       usage: end.status === 'in_progress' ? undefined : this.#usage,
     });
   }
-
-  #count(): number {
-    this.#sequence += 1;
-    return this.#sequence - 1;
-  }
-
-  #say(event: { readonly type: string } & JsonObject): string {
-    return `event: ${event.type}\ndata: ${JSON.stringify({ ...event, sequence_number: this.#count() })}\n\n`;
-  }
-}
-
-function place({ id, index }: { readonly id: string; readonly index: number }): JsonObject {
-  return { item_id: id, output_index: index };
-}
-
-function eventHead(type: string, { id, index }: { readonly id: string; readonly index: number }): string {
-  return `event: ${type}\ndata: {"type":"${type}","item_id":${JSON.stringify(id)},"output_index":${index}`;
 }
 
 function toPart(type: TextKind, text: string): JsonObject {
