@@ -173,7 +173,7 @@ describe('traces and logs of both roles', () => {
     const answer = await fetch(`${primary.url}/v1/jobs`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', traceparent: `00-${trace}-${CALLER}-01` },
-      body: JSON.stringify({ type: 'warmup', payload: { models: ['demo:fast'] } }),
+      body: JSON.stringify({ type: 'warmup', payload: { models: ['demo:tokens=3'] } }),
     });
     expect(answer.status).toBe(202);
     const { id } = (await answer.json()) as { id: string };
@@ -189,7 +189,7 @@ describe('traces and logs of both roles', () => {
       attributes: { 'messaging.message.id': id },
       resource: { 'moltbot.role': 'worker' },
     });
-    expect(await span('chat fast', trace)).toMatchObject({ parentSpanId: job.spanId });
+    expect(await span('chat tokens=3', trace)).toMatchObject({ parentSpanId: job.spanId, failed: false });
     // The chat's doors have spans of their own, not two.
     expect(collector.spans.filter(({ name }) => name.includes('/v1/chat'))).toEqual([]);
   });
