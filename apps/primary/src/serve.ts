@@ -76,9 +76,9 @@ export async function serve(options: { readonly argv: readonly string[] }): Prom
     await parts.ops?.close();
     await parts.core?.close();
     await watcher.close();
-    await tracing?.close();
     metrics.close();
-    await logger.close();
+    // Each waits a few seconds at most for whoever is to have the rest.
+    await Promise.all([tracing?.close(), logger.close()]);
   };
   try {
     const core = await buildCore({

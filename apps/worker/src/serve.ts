@@ -77,9 +77,9 @@ export async function serve({ argv }: { readonly argv: readonly string[] }): Pro
     await worker?.close();
     await ops?.close();
     await watch.close();
-    await tracing?.close();
     metrics.close();
-    await logger.close();
+    // Each waits a few seconds at most for whoever is to have the rest.
+    await Promise.all([tracing?.close(), logger.close()]);
   };
   endOnFault(logger);
   const drain = drainOnSignal({
