@@ -1,6 +1,6 @@
 // What metrics cost: two primaries side by side, one that counts and is scraped, one that does not count (without-metrics.mjs), the same
 // load in turn, medians of the ratios of CPU per request.
-//   node bench/metrics.mjs [--rounds 9] [--seconds 3] [--json]
+//   node bench/metrics.mjs [--rounds 9] [--scale 1] [--json]
 import { fork } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,25 +12,32 @@ const root = resolve(import.meta.dirname, '..');
 const { values: flags } = parseArgs({
   options: {
     rounds: { type: 'string', default: '9' },
-    seconds: { type: 'string', default: '3' },
+    /** More requests a round. */
+    scale: { type: 'string', default: '1' },
     json: { type: 'boolean', default: false },
   },
 });
 const rounds = Number(flags.rounds);
-const seconds = Number(flags.seconds);
+const scale = Number(flags.scale);
 const PROMISED = 0.03;
-/** Three times as often as a Prometheus does. */
-const SCRAPE_EVERY_MS = 5_000;
+const SCRAPES = 20;
+/** As a Prometheus does. */
+const SCRAPE_EVERY_MS = 15_000;
 
 const body = (model, stream) =>
   JSON.stringify({ model: `mock:${model}`, stream, messages: [{ role: 'user', content: 'The quick brown fox' }] });
 const SCENARIOS = [
-  { name: 'json', title: 'a whole answer', body: body('json', false), load: { connections: 32, seconds } },
+  {
+    name: 'json',
+    title: 'a whole answer',
+    body: body('json', false),
+    load: { connections: 32, requests: 4_000 * scale },
+  },
   {
     name: 'sse',
     title: 'a stream of 100 tokens',
     body: body('sse-100-1', true),
-    load: { connections: 32, seconds },
+    load: { connections: 32, requests: 800 * scale },
     endsWith: '[DONE]',
   },
 ];
@@ -56,6 +63,7 @@ try {
   const text = await scrape();
   if (!/^moltbot_requests_total\{.*\} [1-9]/m.test(text))
     throw new Error('the primary with metrics has counted nothing');
+  rows.push(await costOfScrape(sides.on.pid, scrape));
   print(rows);
 } finally {
   for (const timer of timers) clearInterval(timer);
@@ -66,8 +74,8 @@ try {
 async function compare(scenario, sides, load) {
   const ratios = [];
   const figures = { on: [], off: [] };
-  // The first two warm both up.
-  for (let round = -2; round < rounds; round += 1) {
+  // The first ones warm both up.
+  for (let round = -3; round < rounds; round += 1) {
     const result = {};
     for (const name of round % 2 === 0 ? ['on', 'off'] : ['off', 'on']) {
       const { pid, port } = sides[name];
@@ -92,6 +100,21 @@ async function compare(scenario, sides, load) {
     onMicros: median(figures.on),
     offMicros: median(figures.off),
     cost: median(ratios) - 1,
+    promised: PROMISED,
+  };
+}
+
+/** What a scrape costs, as a share of one core that is asked every 15 s. */
+async function costOfScrape(pid, scrape) {
+  const before = cpuMs(pid);
+  for (let count = 0; count < SCRAPES; count += 1) await scrape();
+  const ms = (cpuMs(pid) - before) / SCRAPES;
+  return {
+    name: 'scrape',
+    title: 'a scrape',
+    onMicros: ms * 1_000,
+    offMicros: 0,
+    cost: ms / SCRAPE_EVERY_MS,
     promised: PROMISED,
   };
 }
