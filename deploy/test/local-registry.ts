@@ -110,9 +110,10 @@ export function packFolder(folder: string, change: Readonly<Record<string, strin
 /** The native packages of this platform, npm, and Node in the shape of its platform's package. */
 export function publishCompanions(
   registry: LocalRegistry,
-  node: { readonly name: string; readonly version: string },
+  node?: { readonly name: string; readonly version: string },
 ): void {
   for (const folder of nativeFolders()) registry.publish(packFolder(folder));
+  if (node === undefined) return;
   registry.publish(packFolder(npmFolder()), { version: '11.10.0' });
   registry.publish(nodePackage(node));
 }
