@@ -92,6 +92,22 @@ describe('the alerts', () => {
     for (const name of names) expect(readers).toContain(name);
   });
 
+  it('ask for buckets that the histograms have', () => {
+    const asked = [...alerts, ...recorded].flatMap(({ expr }) => [
+      ...expr.matchAll(/([\w:]+)_bucket\{[^}]*\ble(?:=~?)"([^"]+)"/g),
+    ]);
+    expect(asked.length).toBeGreaterThan(10);
+    for (const [, name = '', bound = ''] of asked) {
+      const bounds = rows.get(name)?.buckets ?? [];
+      const matches = bounds.filter((each) => new RegExp(`^(?:${bound})$`).test(String(each)));
+      expect([name, bound, matches.length]).toEqual([name, bound, 1]);
+      // As Prometheus 3 writes it.
+      const [match = 0] = matches;
+      const written = Number.isInteger(match) ? `${match}.0` : String(match);
+      expect([name, written, new RegExp(`^(?:${bound})$`).test(written)]).toEqual([name, written, true]);
+    }
+  });
+
   it('add up what may be added up: no gauge that all processes tell alike is summed', () => {
     for (const { expr } of [...alerts, ...recorded]) {
       for (const [, name = ''] of expr.matchAll(/\bsum(?: (?:by|without) \([^)]*\))?\(\s*([\w:]+)/g)) {

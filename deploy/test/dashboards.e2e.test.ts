@@ -135,6 +135,10 @@ if (!prometheusIsThere) {
       expect(rules.length).toBeGreaterThan(40);
       for (const { name, health, lastError } of rules)
         expect([name, health, lastError ?? '']).toEqual([name, 'ok', '']);
+      for (const record of rules.map(({ name }) => name).filter((name) => name.includes(':'))) {
+        const series = await prometheus.range(record, seconds());
+        expect([record, series.some(({ values }) => values.length > 0)]).toEqual([record, true]);
+      }
       const { activeTargets } = await prometheus.api<{ activeTargets: { health: string; lastError: string }[] }>(
         'targets?state=active',
       );
