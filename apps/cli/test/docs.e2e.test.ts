@@ -21,6 +21,7 @@ const PAGES = [
   'docs/local-models.md',
   'docs/jobs.md',
   'docs/batches.md',
+  'docs/fine-tuning.md',
   'docs/log-analysis.md',
 ];
 
@@ -58,13 +59,24 @@ function examplesOf(page: string): readonly Example[] {
 
 /** Where a reader would stand: with the command, and the files that the examples name. */
 const place = mkdtempSync(join(tmpdir(), 'moltbot-docs-'));
-const home = temporaryHome({ logs: { file: join(place, 'moltbot.log') } });
+const home = temporaryHome({
+  logs: { file: join(place, 'moltbot.log') },
+  // A reader has half a minute.
+  worker: { metrics_port: 0, training: { poll_interval: '1s' } },
+});
 /** Inside the checkout, so that `import 'openai'` finds the packages of the root. */
 const modules = mkdtempSync(join(ROOT, 'apps/cli/dist/examples-'));
 let server: RunningMoltbot;
 
 const REQUEST =
   '{"custom_id":"a","method":"POST","url":"/v1/chat/completions","body":{"messages":[{"role":"user","content":"Hi"}]}}';
+const CONVERSATIONS = Array.from({ length: 12 }, (_, index) => {
+  const messages = [
+    { role: 'user', content: `Question ${index}` },
+    { role: 'assistant', content: 'Yes.' },
+  ];
+  return `${JSON.stringify({ rating: 5, messages })}\n`;
+}).join('');
 const LINES = Array.from(
   { length: 50 },
   (_, index) => `2026-01-02T08:00:${index + 10}Z INFO served ${index} requests\n`,
@@ -79,6 +91,8 @@ beforeAll(async () => {
     ['app.log.1.gz', gzipSync(old)],
     ['yesterday.log.zst', zstdCompressSync(old)],
     ['requests.jsonl', `${REQUEST}\n`],
+    ['examples.jsonl', CONVERSATIONS],
+    ['rated.jsonl', CONVERSATIONS],
   ] as const) {
     writeFileSync(join(place, name), content);
   }
@@ -102,7 +116,7 @@ async function runProgram(program: string, args: readonly string[]) {
 }
 
 /** As a reader would, but at this test's port. @returns what it printed */
-async function runExample({ language, text }: Example): Promise<string> {
+async function runExample({ page, language, text }: Example): Promise<string> {
   const here = text.replaceAll('http://127.0.0.1:8080', server.url);
   switch (language) {
     case 'sh': {
@@ -124,9 +138,10 @@ async function runExample({ language, text }: Example): Promise<string> {
       expect(parseAuthFile({ text: here, file: 'auth.json' })).not.toEqual([]);
       return here;
     case 'jsonl':
-      // Requests of a batch.
+      // Requests of a batch, or conversations to learn from.
       for (const line of here.trim().split('\n')) {
-        expect(JSON.parse(line)).toMatchObject({ custom_id: expect.any(String), method: 'POST', body: {} });
+        const request = { custom_id: expect.any(String), method: 'POST', body: {} };
+        expect(JSON.parse(line)).toMatchObject(page === 'docs/fine-tuning.md' ? { messages: expect.any(Array) } : request);
       }
       return here;
     case 'yaml':

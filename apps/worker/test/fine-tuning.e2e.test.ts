@@ -340,7 +340,6 @@ describe('fine-tuning', () => {
     const batch = await upload(examples(), 'plain', 'batch');
     const before = (await client().fineTuning.jobs.list()).data.length;
     for (const [body, status, code, param] of [
-      [{ model: 'demo:assistant', training_file }, 400, 'fine_tuning_unsupported', 'model'],
       [{ model: 'anthropic:claude', training_file }, 400, 'fine_tuning_unsupported', 'model'],
       [{ model: 'mine', training_file }, 400, 'invalid_request', 'model'],
       [{ model: 'nobody:m', training_file }, 404, 'model_not_found', 'model'],

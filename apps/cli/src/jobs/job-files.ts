@@ -8,6 +8,7 @@ import { CommandError } from '../exit-codes.js';
 interface FileUse {
   /** As `POST /v1/files` takes it. */
   readonly purpose: string;
+  readonly most: number;
   /** How the payload names uploaded files. */
   readonly add: (payload: object, ids: readonly string[]) => object;
 }
@@ -16,7 +17,17 @@ interface FileUse {
 const USES: Readonly<Record<string, FileUse>> = {
   'log-analysis': {
     purpose: 'logs',
+    most: Number.POSITIVE_INFINITY,
     add: (payload, ids) => ({ ...payload, inputs: [...inputsOf(payload), ...ids.map((id) => ({ file_id: id }))] }),
+  },
+  training: {
+    purpose: 'fine-tune',
+    most: 2,
+    add: (payload, [training, validation]) => ({
+      ...payload,
+      training_file: training,
+      ...(validation !== undefined && { validation_file: validation }),
+    }),
   },
 };
 
@@ -38,6 +49,7 @@ export async function jobWithFiles(options: {
   const { output, messages, stdout } = context;
   const use = Object.hasOwn(USES, type) ? USES[type] : undefined;
   if (use === undefined) throw new CommandError('usage', messages.jobTakesNoFiles(type, Object.keys(USES).join(', ')));
+  if (files.length > use.most) throw new CommandError('usage', messages.jobTakesFewerFiles(type, use.most));
   const opened: { readonly name: string; readonly handle: Awaited<ReturnType<typeof open>> }[] = [];
   const bar = output.interactive && !output.json;
   const clear = (): void => {

@@ -40,7 +40,7 @@ export const englishHelp = {
     authTest: 'Call the provider with each credential (its list of models) and say what it answered',
     authReset: 'Clear what the running server holds against a credential (cool-downs)',
     jobsSubmit:
-      'Ask for a job; its id is printed. Files are uploaded for it first (log-analysis). With --wait, follow it to its end',
+      'Ask for a job; its id is printed. Files are uploaded for it first (log-analysis, training). With --wait, follow it to its end',
     jobsList: 'List jobs, newest first',
     jobsWatch: 'Follow a job to its end; Ctrl-C leaves the job alone. Exit code 1: it was not completed',
     jobsCancel: 'End a job that waits or runs',

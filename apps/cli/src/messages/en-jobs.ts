@@ -19,6 +19,7 @@ export const englishJobs = (command: string) => ({
   jobFileExists: (file: string) => `${file} exists already: name another file.`,
   jobNotWritten: (file: string, why: string) => `${file} can’t be written (${why}).`,
   jobFileNeedsOut: 'A file is no JSON: name where to write it with --out.',
+  jobTakesFewerFiles: (type: string, most: number) => `A job of type \`${type}\` takes at most ${most} files.`,
   jobTakesNoFiles: (type: string, known: string) =>
     `A job of the type \`${type}\` takes no files here; these do: ${known}.`,
   jobFileUnreadable: (file: string, why: string) => `${file} can’t be read (${why}).`,

@@ -39,7 +39,7 @@ export const chineseHelp: typeof englishHelp = {
       '向运行中的服务器和提供方询问凭据是否可用。退出码 1：有凭据已过期、被撤销、被拒绝或未登录；2：有凭据即将到期且不会自动续期；0：一切正常',
     authTest: '用每个凭据调用提供方（其模型列表）并说明应答',
     authReset: '清除运行中的服务器对某个凭据的冷却',
-    jobsSubmit: '提交任务并打印其 id。文件会先为其上传（log-analysis）。使用 --wait 时跟踪至结束',
+    jobsSubmit: '提交任务并打印其 id。文件会先为其上传（log-analysis、training）。使用 --wait 时跟踪至结束',
     jobsList: '列出任务，最新的在前',
     jobsWatch: '跟踪任务至结束；Ctrl-C 不影响任务。退出码 1：任务未完成',
     jobsCancel: '结束等待中或执行中的任务',

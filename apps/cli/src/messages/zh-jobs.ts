@@ -20,6 +20,7 @@ export const chineseJobs = (command: string): ReturnType<typeof englishJobs> => 
   jobFileExists: (file) => `${file} 已存在：请指定其他文件。`,
   jobNotWritten: (file, why) => `无法写入 ${file}（${why}）。`,
   jobFileNeedsOut: '文件不是 JSON：请用 --out 指定写入位置。',
+  jobTakesFewerFiles: (type, most) => `类型为 \`${type}\` 的任务最多接受 ${most} 个文件。`,
   jobTakesNoFiles: (type, known) => `类型为 \`${type}\` 的任务在此不接受文件；接受文件的有：${known}。`,
   jobFileUnreadable: (file, why) => `无法读取 ${file}（${why}）。`,
   noRegularFile: '不是普通文件',

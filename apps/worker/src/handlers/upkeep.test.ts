@@ -10,6 +10,7 @@ import { createTestDatabase, type TestDatabase } from '../../../../packages/stor
 import type { JobContext, JobDeps } from '../deps.js';
 import { batchSweep } from './batch-sweep.js';
 import { retention } from './retention.js';
+import { trainingSweep } from './training-sweep.js';
 import { usageRollup } from './usage-rollup.js';
 
 const HOUR = 3_600_000;
@@ -170,6 +171,31 @@ describe('jobs that look after the database', () => {
     expect(begun).toEqual([['batch', { batch_id: 'batch_lost' }, { key: 'batch_lost' }]]);
     expect(await storage.batches.find('batch_ended')).toBeUndefined();
     expect(await storage.batches.find('batch_late')).toMatchObject({ status: 'completed' });
+  });
+
+  it('goes on with fine-tuning jobs that nobody works on, once', async () => {
+    for (const id of ['ftjob-lost', 'ftjob-ended']) {
+      await storage.fineTunings.create({
+        id,
+        owner: undefined,
+        idempotencyKey: undefined,
+        requestHash: 'h',
+        provider: 'p',
+        model: 'p:m',
+        asked: { upstreamModel: 'm' },
+        trainingFile: 'file-1',
+        trainingKey: 'k',
+        validationFile: undefined,
+        validationKey: undefined,
+      });
+    }
+    await storage.fineTunings.claim('ftjob-ended', { worker: 'w', leaseMs: HOUR });
+    await storage.fineTunings.end('ftjob-ended', 'w', { status: 'cancelled' });
+    await test.query(`update fine_tunings set heard_at = now() - interval '1 hour'`);
+    begun.length = 0;
+    expect(await trainingSweep({}, deps(), context)).toEqual({ begun: 1 });
+    expect(await trainingSweep({}, deps(), context)).toEqual({ begun: 0 });
+    expect(begun).toEqual([['training', { fine_tuning_job: 'ftjob-lost' }, { key: 'ftjob-lost' }]]);
   });
 
   it('deletes old files of jobs that the queue has forgotten, and asks once for each job', async () => {

@@ -90,8 +90,9 @@ async function takeTurn(options: {
       record = saved;
     },
     async end(end) {
+      // First: nobody would look for them afterwards.
+      await dropDataSets(await deps.objects(), id);
       if (!(await fineTunings.end(id, worker, end))) throw new Lost();
-      await dropDataSets(await deps.objects(), id).catch(() => undefined);
       context.logger.info('training ended', { training: id, status: end.status, error: end.error?.code });
     },
     tell: async (event) => fineTunings.addEvents(id, [{ ...event, id: `ftevent-moltbot-${event.id}`, at: Date.now() }]),
