@@ -119,7 +119,10 @@ export async function serve(options: { readonly argv: readonly string[] }): Prom
       logger,
       graceMs: () => core.settings().server.drain_grace,
       inFlight: () => core.inFlight(),
-      refuse: () => core.drain(),
+      refuse: () => {
+        core.drain();
+        if (core.settings().server.drain_new === 'close') server.close();
+      },
       interrupt: () => core.interrupt(),
       close,
     });

@@ -94,6 +94,18 @@ describe('SIGTERM', () => {
     expect(performance.now() - startedAt).toBeLessThan(3_000);
   });
 
+  it('takes no new connection where a proxy in front shall ask another, while what runs ends whole', async () => {
+    const primary = await start({ drain_new: 'close' });
+    const { rest } = await openStream(primary);
+    primary.child.kill('SIGTERM');
+    await untilLogged(primary, '"draining"');
+    const refused = await ask(primary).catch((error: Error) => error.cause);
+    expect(refused).toMatchObject({ code: 'ECONNREFUSED' });
+    expect((await fetch(`${primary.opsUrl}/ready`)).status).toBe(503);
+    expect(await rest).toContain('[DONE]');
+    expect(await primary.ended()).toBe(0);
+  });
+
   it('tells callers whose answers outlast the grace, and ends with 0', async () => {
     const primary = await start({ drain_grace: '200ms' });
     const { id, rest } = await openStream(primary);

@@ -361,6 +361,12 @@ export const settingsSchema = z.strictObject({
       write_timeout: duration('60s', { min: 100 }).describe('A caller that reads nothing for this long is cut off.'),
       max_in_flight: z.int().min(1).default(4_096).describe('Requests answered at the same time; more get 503.'),
       drain_grace: duration('25s').describe('How long running answers may take after SIGTERM.'),
+      drain_new: z
+        .enum(['refuse', 'close'])
+        .default('refuse')
+        .describe(
+          'What new requests get meanwhile: a 503 that says so (`refuse`), or no connection at all (`close`), so that a proxy in front asks another server at once.',
+        ),
     })
     .prefault({})
     .describe('How this server is reached, and its own limits.'),
