@@ -141,7 +141,9 @@ async function runExample({ page, language, text }: Example): Promise<string> {
       // Requests of a batch, or conversations to learn from.
       for (const line of here.trim().split('\n')) {
         const request = { custom_id: expect.any(String), method: 'POST', body: {} };
-        expect(JSON.parse(line)).toMatchObject(page === 'docs/fine-tuning.md' ? { messages: expect.any(Array) } : request);
+        expect(JSON.parse(line)).toMatchObject(
+          page === 'docs/fine-tuning.md' ? { messages: expect.any(Array) } : request,
+        );
       }
       return here;
     case 'yaml':

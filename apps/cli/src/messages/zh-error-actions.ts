@@ -43,7 +43,8 @@ export const chineseErrorActions: Readonly<Record<ErrorCode, string>> = {
   upstream_overloaded: '请稍后重试；在链中加入备用模型。',
   storage_unavailable: '请检查 `storage.url`；服务器会继续尝试。',
   object_store_unavailable: '请检查 `objects.url` 及其文件夹或存储桶的可用空间。',
-  fine_tuning_unsupported: '请选择具有 OpenAI 微调接口的服务商的模型：类型为 `openai`，或支持该接口的 `openai-compatible`。',
+  fine_tuning_unsupported:
+    '请选择具有 OpenAI 微调接口的服务商的模型：类型为 `openai`，或支持该接口的 `openai-compatible`。',
   job_too_large: '请减少一次处理的内容，或提高 `worker.thread_memory`。',
   log_input_invalid: '请查看消息所指：二进制数据、已损坏或解压后过大的归档、过大或无法读取的文件。',
   storage_too_new: '请启动该版本或更新的版本，或将 `storage.url` 指向另一个数据库。',
