@@ -23,7 +23,7 @@ describe('the package', () => {
   }, LONG);
 
   afterAll(async () => {
-    await registry.close();
+    await registry?.close();
     rmSync(folder, { recursive: true, force: true });
   });
 
@@ -63,13 +63,16 @@ describe('the package', () => {
   const managers = [
     {
       name: 'npm',
-      install: () => [
+      install: (place: string) => [
         process.execPath,
         join(npmFolder(), 'bin/npm-cli.js'),
         'install',
         '--global',
         '--prefix',
-        '.',
+        place,
+        // With --global npm reads no .npmrc of the folder.
+        '--registry',
+        registry.url,
         '--no-audit',
         '--no-fund',
         'moltbot',
@@ -77,8 +80,9 @@ describe('the package', () => {
       command: 'bin/moltbot',
     },
     {
+      // pnpm refuses packages with install scripts unless told about them; MoltBot needs none to run.
       name: 'pnpm',
-      install: () => ['npx', '-y', 'pnpm@12', 'add', 'moltbot'],
+      install: () => ['npx', '-y', 'pnpm@12', 'add', '--ignore-scripts', 'moltbot'],
       command: 'node_modules/.bin/moltbot',
     },
     { name: 'bun', install: () => ['npx', '-y', 'bun@1.4.5', 'add', 'moltbot'], command: 'node_modules/.bin/moltbot' },
@@ -88,6 +92,7 @@ describe('the package', () => {
     'is installed by $name from a registry, and runs',
     async ({ name, install, command }) => {
       const place = join(folder, name);
+      rmSync(place, { recursive: true, force: true });
       mkdirSync(place);
       const home = join(place, 'home');
       mkdirSync(home);
@@ -98,7 +103,7 @@ describe('the package', () => {
         join(place, 'bunfig.toml'),
         `[install]\nregistry = "${registry.url}"\n[install.cache]\ndir = "${home}/cache"\n`,
       );
-      const [program = '', ...args] = await prepared(install(), place);
+      const [program = '', ...args] = await prepared(install(place), place);
       const began = performance.now();
       const ran = await runProgram(program, args, { cwd: place, env: environment(home) });
       const seconds = (performance.now() - began) / 1_000;

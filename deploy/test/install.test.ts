@@ -97,6 +97,22 @@ describe('install.sh before it changes anything', () => {
     expect(existsSync(prefix)).toBe(false);
   });
 
+  it('asks on the terminal, whatever it was piped through, and takes a no for a no', async () => {
+    const command = `cat '${SCRIPT}' | bash -s -- --from '${bundle}'`;
+    const linux = process.platform === 'linux';
+    const ran = await runProgram(
+      'script',
+      linux ? ['-qec', command, '/dev/null'] : ['-q', '/dev/null', 'sh', '-c', command],
+      {
+        env: environment(),
+        input: 'n\n',
+      },
+    );
+    expect(ran.stdout).toMatch(/Install MoltBot 0\.1\.0 in .*\? \[y\/N\]/);
+    expect(ran.stdout).toMatch(/nothing was changed/);
+    expect(existsSync(prefix)).toBe(false);
+  });
+
   it('does nothing where only half of it arrived', async () => {
     const text = readFileSync(SCRIPT, 'utf8');
     const ran = await runProgram('bash', ['-s', '--', '--from', bundle, '--yes'], {
