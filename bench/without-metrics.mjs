@@ -7,7 +7,7 @@ const SILENT = {
   'count-request.js': 'export function countRequest() {}',
   'watch-targets.js':
     "export function watchTargets() { return () => {}; }\nexport const BREAKER_LEVELS = { closed: 0, 'half-open': 1, open: 2 };",
-  'watch-credentials.js': 'export function watchCredentials() { return () => {}; }',
+  'watch-credentials.js': 'export function watchCredentials() { return { unusable: new Set(), stop() {} }; }',
   'metrics.js': `
     const cell = { inc() {}, dec() {}, set() {}, observe() {}, with: () => cell, remove() {}, reset() {} };
     const output = { contentType: 'text/plain', render: async () => '', onRender: () => () => {}, close() {} };

@@ -47,7 +47,7 @@ export interface OpenModels {
   readonly requests: ModelRequests;
   readonly training: TrainingProviders;
   /** How the targets of all chains stand now, for whoever watches. */
-  readonly standing: () => readonly ChainStanding[];
+  readonly standing: (unusable: ReadonlySet<string>) => readonly ChainStanding[];
   readonly engine: Pick<RunningFailoverEngine, 'retriesLeft' | 'clocks'>;
   close(): Promise<void>;
 }
@@ -96,7 +96,7 @@ export async function openModels(options: OpenModelsOptions): Promise<OpenModels
   });
   const requestIds = createRequestIds();
   return {
-    standing: () => standingOf(router, engine),
+    standing: (unusable) => standingOf(router, engine, unusable),
     engine,
     requests: {
       router,

@@ -78,16 +78,16 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     },
 
     follow: ({ models: { standing, engine }, credentials }) => {
+      const watched = watchCredentials(metrics, credentials);
       const stopTargets = watchTargets({
         metrics,
-        chains: standing,
+        chains: () => standing(watched.unusable),
         retriesLeft: () => engine.retriesLeft(),
         clocks: () => engine.clocks(),
       });
-      const stopCredentials = watchCredentials(metrics, credentials);
       return () => {
         stopTargets();
-        stopCredentials();
+        watched.stop();
       };
     },
 

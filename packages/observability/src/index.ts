@@ -27,4 +27,4 @@ export { RequestTraces, type TracedAttempt, type TracedRequest } from './tracing
 export type { OpenSpan, SpanFacts } from './tracing/span.js';
 export { openTracing, parentOf, traceparentOf, type Tracing, type TracingOptions } from './tracing/tracing.js';
 export { BREAKER_LEVELS, watchTargets, type WatchedTarget, type WatchTargetsOptions } from './watch-targets.js';
-export { watchCredentials, type WatchedCredential } from './watch-credentials.js';
+export { type CredentialWatch, watchCredentials, type WatchedCredential } from './watch-credentials.js';

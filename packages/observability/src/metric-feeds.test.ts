@@ -151,18 +151,20 @@ describe('what is watched', () => {
   });
 
   it('shows what the store knows of credentials; one that is away changes nothing', async () => {
-    const stop = watchCredentials(metrics, async () => [
+    const watch = watchCredentials(metrics, async () => [
       { id: 'openai', state: 'expiring', expiresAt: 60_000 },
       { id: 'anthropic', state: 'revoked' },
     ]);
-    const stopToo = watchCredentials(metrics, async () => Promise.reject(new Error('away')));
+    const away = watchCredentials(metrics, async () => Promise.reject(new Error('away')));
     await new Promise((done) => setImmediate(done));
     expect(await lines(/^moltbot_credential_(usable|expires)[a-z_]*\{/)).toEqual([
       'moltbot_credential_expires_timestamp_seconds{credential="openai"} 60',
       'moltbot_credential_usable{credential="openai"} 1',
       'moltbot_credential_usable{credential="anthropic"} 0',
     ]);
-    stop();
-    stopToo();
+    expect([...watch.unusable]).toEqual(['anthropic']);
+    expect([...away.unusable]).toEqual([]);
+    watch.stop();
+    away.stop();
   });
 });

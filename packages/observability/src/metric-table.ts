@@ -62,7 +62,7 @@ export const METRICS = {
   chainTargetsCallable: {
     name: 'moltbot_chain_targets_callable',
     type: 'gauge',
-    help: 'Targets of a chain that would be called now: breaker closed, a credential that is not out.',
+    help: 'Targets of a chain that would be called now: breaker closed, a credential that can be used.',
     labels: ['chain'],
     across: 'max',
   },

@@ -10,15 +10,26 @@ export interface WatchedCredential {
 
 const LOOK_EVERY_MS = 30_000;
 
-/** Shows now and then what the store knows of credentials, whoever refreshed them. @returns ends it */
-export function watchCredentials(metrics: Metrics, status: () => Promise<readonly WatchedCredential[]>): () => void {
+export interface CredentialWatch {
+  /** Ids of those that can't be used, as the store knew them last. */
+  readonly unusable: ReadonlySet<string>;
+  stop(): void;
+}
+
+/** Shows now and then what the store knows of credentials, whoever refreshed them. */
+export function watchCredentials(
+  metrics: Metrics,
+  status: () => Promise<readonly WatchedCredential[]>,
+): CredentialWatch {
+  let unusable: ReadonlySet<string> = new Set();
   const show = async (): Promise<void> => {
     const now = await status();
     // One may have left auth.json.
     metrics.credentialUsable.reset();
     metrics.credentialExpires.reset();
+    unusable = new Set(now.flatMap(({ id, state }) => (isUsable(state) ? [] : [id])));
     for (const { id, state, expiresAt } of now) {
-      metrics.credentialUsable.set({ credential: id }, state === 'ok' || state === 'expiring' ? 1 : 0);
+      metrics.credentialUsable.set({ credential: id }, isUsable(state) ? 1 : 0);
       if (expiresAt !== undefined) metrics.credentialExpires.set({ credential: id }, expiresAt / 1_000);
     }
   };
@@ -29,7 +40,16 @@ export function watchCredentials(metrics: Metrics, status: () => Promise<readonl
   const timer = setInterval(look, LOOK_EVERY_MS);
   timer.unref();
   look();
-  return () => {
-    clearInterval(timer);
+  return {
+    get unusable() {
+      return unusable;
+    },
+    stop: () => {
+      clearInterval(timer);
+    },
   };
+}
+
+function isUsable(state: string): boolean {
+  return state === 'ok' || state === 'expiring';
 }

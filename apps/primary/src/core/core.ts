@@ -146,7 +146,6 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
     onWarning: (warning) => telemetry.logger.warn(warning.message),
   });
   const { vault } = credentials;
-  const stopFollowing = telemetry.followCredentials(() => vault.status());
   const system = systemProxies(options.proxy);
   const network = createNetwork({ ...(system && { system }) });
   const objects = createObjectAccess({ settings: settings(), paths: options.paths, fetch: network.fetch });
@@ -190,7 +189,7 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
     storage,
     onError: (error) => telemetry.logger.warn('queue', { error: error.message }),
   });
-  const stopWatching = telemetry.followTargets({ router, engine });
+  const stopWatching = telemetry.follow({ router, engine, credentials: () => vault.status() });
   const { access, audit } = accessControl;
   const requestIds = createRequestIds();
   const keepAlive = new KeepAlive();
@@ -264,7 +263,6 @@ export async function buildCore(options: CoreOptions): Promise<Core> {
       registeredModels.close();
       keepAlive.close();
       engine.close();
-      stopFollowing();
       stopWatching();
       clearInterval(lost);
       await credentials.close();

@@ -49,8 +49,12 @@ export function isDenial({
 export interface Telemetry {
   readonly logger: Logger;
   routerObserver(ledger: UsageLedger): RouterObserver;
-  /** Shows with each scrape how the targets of the chains stand. @returns ends it */
-  followTargets(parts: { readonly router: ModelRouter; readonly engine: RunningFailoverEngine }): () => void;
+  /** Shows with each scrape how the targets of the chains stand, and now and then what the store knows of credentials. @returns ends it */
+  follow(parts: {
+    readonly router: ModelRouter;
+    readonly engine: RunningFailoverEngine;
+    readonly credentials: () => Promise<readonly CredentialStatus[]>;
+  }): () => void;
   requestBegan(): void;
   requestEnded(record: RequestRecord): void;
   /** A request whose connection has long been gone, and that nobody ended: a fault of ours. */
@@ -65,8 +69,6 @@ export interface Telemetry {
   /** A caller with a budget asked for a model without a price. */
   unpriced(): void;
   credentialsEvent(event: CredentialsEvent): void;
-  /** Shows now and then what the store knows of credentials, whoever refreshed them. @returns ends it */
-  followCredentials(status: () => Promise<readonly CredentialStatus[]>): () => void;
   modelListFailed(provider: string, error: unknown): void;
   localModelEvent(event: LocalModelEvent): void;
   configChanged(keys: readonly string[]): void;
@@ -88,13 +90,19 @@ export function createTelemetry(options: { readonly logger: Logger; readonly met
       return routerObserver({ logger, metrics, ledger });
     },
 
-    followTargets: ({ router, engine }) =>
-      watchTargets({
+    follow({ router, engine, credentials }) {
+      const watched = watchCredentials(metrics, credentials);
+      const stopTargets = watchTargets({
         metrics,
-        chains: () => standingOf(router, engine),
+        chains: () => standingOf(router, engine, watched.unusable),
         retriesLeft: () => engine.retriesLeft(),
         clocks: () => engine.clocks(),
-      }),
+      });
+      return () => {
+        stopTargets();
+        watched.stop();
+      };
+    },
 
     requestBegan: () => metrics.requestsInFlight.inc(),
 
@@ -192,8 +200,6 @@ export function createTelemetry(options: { readonly logger: Logger; readonly met
         metrics.credentialExpires.set({ credential: event.id }, event.expiresAt / 1_000);
       }
     },
-
-    followCredentials: (status) => watchCredentials(metrics, status),
 
     modelListFailed: (provider, error) => logger.debug('no list of models', { provider, error: errorText(error) }),
 

@@ -106,11 +106,14 @@ export class CredentialHealth {
       : soonest;
   }
 
-  /** Whether anybody is there to pay for a call now. Changes nothing, unlike `payersOf`: for whoever watches. */
-  isPayable(model: Model): boolean {
+  /**
+   * Whether anybody is there to pay for a call now, besides those of whom is known that they can't. Changes nothing, unlike
+   * `payersOf`: for whoever watches.
+   */
+  isPayable(model: Model, unusable: ReadonlySet<string>): boolean {
     const credentials = this.#options.vault.credentialsFor(model.provider.name);
     if (credentials.length === 0) return !model.provider.requiresCredential;
-    return this.#sick.size === 0 || credentials.some((payer) => this.#sicknessOf(payer, model) === undefined);
+    return credentials.some((payer) => !unusable.has(payer.id) && this.#sicknessOf(payer, model) === undefined);
   }
 
   /** The payer is asked now: others that rested longer come first from here on. */

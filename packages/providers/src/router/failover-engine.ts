@@ -54,8 +54,11 @@ export interface RunningFailoverEngine extends FailoverEngine {
   resetCredential(id: string): Promise<{ readonly cleared: number; readonly shared: boolean }>;
   /** What is held against credentials now, as this process knows it: `moltbot auth status`. */
   credentialHealth(): readonly CredentialHealthEntry[];
-  /** Whether a model would be called now: its breaker, and whether anybody can pay. Changes nothing. */
-  standing(model: Model): { readonly circuit: 'closed' | 'half-open' | 'open'; readonly payable: boolean };
+  /** Whether a model would be called now: its breaker, and whether anybody besides the `unusable` can pay. Changes nothing. */
+  standing(
+    model: Model,
+    unusable: ReadonlySet<string>,
+  ): { readonly circuit: 'closed' | 'half-open' | 'open'; readonly payable: boolean };
   /** Repeats that the process-wide budget allows now. */
   retriesLeft(): number;
   /** How far the clocks of providers are from ours, as their answers tell. */
@@ -130,9 +133,9 @@ class Engine implements RunningFailoverEngine {
     return this.#parts.health.list();
   }
 
-  standing(model: Model): ReturnType<RunningFailoverEngine['standing']> {
+  standing(model: Model, unusable: ReadonlySet<string>): ReturnType<RunningFailoverEngine['standing']> {
     const { breaker, health } = this.#parts;
-    return { circuit: breaker.circuitOf(model), payable: health.isPayable(model) };
+    return { circuit: breaker.circuitOf(model), payable: health.isPayable(model, unusable) };
   }
 
   retriesLeft(): number {

@@ -11,10 +11,17 @@ export interface ChainStanding {
   }[];
 }
 
-/** How the targets of all chains stand now, as this process knows it; for whoever watches. */
-export function standingOf(router: ModelRouter, engine: RunningFailoverEngine): readonly ChainStanding[] {
+/**
+ * How the targets of all chains stand now, as this process knows it; for whoever watches. @param unusable credentials that their
+ * store knows to be expired, revoked or not signed in
+ */
+export function standingOf(
+  router: ModelRouter,
+  engine: RunningFailoverEngine,
+  unusable: ReadonlySet<string>,
+): readonly ChainStanding[] {
   return router.chains().map(({ name, models }) => ({
     name,
-    targets: models.map((model) => ({ ref: model.ref, ...engine.standing(model) })),
+    targets: models.map((model) => ({ ref: model.ref, ...engine.standing(model, unusable) })),
   }));
 }
