@@ -5,6 +5,8 @@ import { type PrimaryProcess, startPrimary } from './primary-process.js';
 
 const REQUESTS = 1_000;
 const AT_ONCE = 16;
+/** Where nothing can be written. */
+const FULL = process.platform === 'linux' ? '/dev/full' : '/dev/null/full';
 
 /** Takes connections and reads nothing. */
 const stuck: Server = createServer({ pauseOnConnect: true }, (socket) => {
@@ -22,7 +24,7 @@ beforeAll(async () => {
       logs: {
         level: 'debug',
         console: false,
-        file: '/dev/full',
+        file: FULL,
         syslog: { url: `tcp://127.0.0.1:${port}`, buffer: '64kb' },
       },
       tracing: { otlp_endpoint: `http://127.0.0.1:${port}/v1/traces` },
@@ -75,6 +77,6 @@ describe('a full disk, a syslog server that reads nothing and a dead collector',
     const began = performance.now();
     expect(await primary.stop()).toBe(0);
     expect(performance.now() - began).toBeLessThan(25_000);
-    expect(primary.output()).toContain('cannot write the log file /dev/full');
+    expect(primary.output()).toContain(`cannot write the log file ${FULL}`);
   }, 60_000);
 });

@@ -9,7 +9,7 @@ import {
 } from '@opentelemetry/api';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { AlwaysOnSampler, type IdGenerator, TracerProvider } from '@opentelemetry/sdk-trace';
-import type { Attributes, FinishedSpan } from './span.js';
+import type { Attributes, OpenSpan } from './span.js';
 import { SpanBatches } from './span-batches.js';
 import { postSpans } from './span-post.js';
 import type { SpanWriter, TracingOptions } from './tracing.js';
@@ -49,20 +49,20 @@ export function openSpanWriter(options: TracingOptions): SpanWriter {
   });
   const tracer = provider.getTracer('moltbot');
   return {
-    write: (span) => {
+    write: (span, facts) => {
       ids.traceId = span.traceId;
       ids.spanId = span.spanId;
       const made = tracer.startSpan(
-        span.name,
-        { kind: KINDS[span.kind], startTime: span.startedAt, attributes: present(span.attributes) },
+        facts.name,
+        { kind: KINDS[facts.kind], startTime: facts.startedAt, attributes: present(facts.attributes) },
         parentContext(span),
       );
-      for (const { name, at, attributes } of span.events ?? []) made.addEvent(name, present(attributes), at);
-      if (span.error !== undefined) {
-        made.setAttribute('error.type', span.error);
-        made.setStatus({ code: SpanStatusCode.ERROR, message: span.error });
+      for (const { name, at, attributes } of facts.events ?? []) made.addEvent(name, present(attributes), at);
+      if (facts.error !== undefined) {
+        made.setAttribute('error.type', facts.error);
+        made.setStatus({ code: SpanStatusCode.ERROR, message: facts.error });
       }
-      made.end(span.startedAt + span.durationMs);
+      made.end(facts.startedAt + facts.durationMs);
     },
     close: async () => {
       await batches.close();
@@ -70,7 +70,7 @@ export function openSpanWriter(options: TracingOptions): SpanWriter {
   };
 }
 
-function parentContext({ traceId, parentId }: FinishedSpan): Context {
+function parentContext({ traceId, parentId }: OpenSpan): Context {
   if (parentId === undefined) return ROOT_CONTEXT;
   return trace.setSpanContext(ROOT_CONTEXT, {
     traceId,

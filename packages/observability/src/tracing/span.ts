@@ -33,5 +33,3 @@ export interface SpanFacts {
   readonly attributes: Attributes;
   readonly events?: readonly SpanEvent[] | undefined;
 }
-
-export interface FinishedSpan extends OpenSpan, SpanFacts {}
