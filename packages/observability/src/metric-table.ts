@@ -224,7 +224,7 @@ export const METRICS = {
   jobs: {
     name: 'moltbot_jobs_total',
     type: 'counter',
-    help: 'Attempts at jobs, by outcome: completed, failed (will be tried again), dead (will not), cancelled, handed-back, stalled (its worker is gone; it is done again).',
+    help: 'Attempts at jobs, by outcome: completed, failed (will be tried again), dead (will not), cancelled, handed-back, put-off (it waits for something outside), stalled (its worker is gone; it is done again).',
     labels: ['type', 'outcome'],
   },
   jobDuration: {
