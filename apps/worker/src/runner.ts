@@ -23,7 +23,7 @@ type AnyHandler = (payload: unknown, deps: JobDeps, context: JobContext) => Prom
  * trace. Throws JobLater, and MoltbotError: `invalid_request` (never tried again), `deadline_exceeded`, `internal_error` for faults.
  */
 export function createRunner(options: RunnerOptions): JobProcessor {
-  const { handlers, deps, logger, traces, randomBytes } = options;
+  const { handlers, deps, logger, traces } = options;
   return async (attempt, attemptContext) => {
     const { row, handler } = rowOf(attempt, handlers);
     const payload = row.payload.safeParse(attempt.payload);
@@ -35,29 +35,33 @@ export function createRunner(options: RunnerOptions): JobProcessor {
     // Most jobs say nothing: a trace and a logger of their own are made for those that do.
     let own: Logger | undefined;
     const ownLogger = (): Logger => {
-      own ??= jobLogger(attempt, { logger, randomBytes });
+      own ??= jobLogger(attempt, options);
       return own;
     };
-    if (logger.isDebug) ownLogger().debug('job started', { traceparent: attempt.traceparent });
-    const work = async (): Promise<unknown> =>
-      withinLimit(row.timeoutMs, attemptContext, async (limited) =>
-        handler(
-          payload.data,
-          deps,
-          new HandlerContext({ attempt, signal: limited, logger: ownLogger, outer: attemptContext }),
-        ),
-      );
-    try {
-      return parseResult(row, await (traces === undefined ? work() : traces.run(attempt, work, codeOf)));
-    } catch (error) {
-      throw toJobError(error, ownLogger);
-    }
+    const work = async (): Promise<unknown> => {
+      if (logger.isDebug) ownLogger().debug('job started', { traceparent: attempt.traceparent });
+      try {
+        const result = await withinLimit(row.timeoutMs, attemptContext, async (limited) =>
+          handler(
+            payload.data,
+            deps,
+            new HandlerContext({ attempt, signal: limited, logger: ownLogger, outer: attemptContext }),
+          ),
+        );
+        return parseResult(row, result);
+      } catch (error) {
+        throw toJobError(error, ownLogger);
+      }
+    };
+    return traces === undefined ? work() : traces.run(attempt, work, codeOf);
   };
 }
 
-function jobLogger(attempt: JobAttempt, options: Pick<RunnerOptions, 'logger' | 'randomBytes'>): Logger {
-  const { traceId } = childTraceContext(parseTraceparent(attempt.traceparent), { randomBytes: options.randomBytes });
-  return options.logger.child({ job: attempt.name, jobId: attempt.id, attempt: attempt.attempt, traceId });
+function jobLogger(attempt: JobAttempt, options: Pick<RunnerOptions, 'logger' | 'randomBytes' | 'traces'>): Logger {
+  const { logger, randomBytes, traces } = options;
+  const traceId =
+    traces?.traceId ?? childTraceContext(parseTraceparent(attempt.traceparent), { randomBytes }).traceId;
+  return logger.child({ job: attempt.name, jobId: attempt.id, attempt: attempt.attempt, traceId });
 }
 
 function rowOf(attempt: JobAttempt, handlers: JobHandlers): { row: JobContract; handler: AnyHandler } {

@@ -25,6 +25,11 @@ export class JobTraces {
     this.requests = new RequestTraces({ ...options, job: () => this.#current.getStore() });
   }
 
+  /** Of the job that runs now. */
+  get traceId(): string | undefined {
+    return this.#current.getStore()?.traceId;
+  }
+
   /** Does the work within the job's span. `errorOf`: the code that a failure is known by; none where it is no failure. */
   async run<T>(job: TracedJob, work: () => Promise<T>, errorOf: (error: unknown) => string | undefined): Promise<T> {
     const span = this.#tracing.start(parentOf(parseTraceparent(job.traceparent)));
