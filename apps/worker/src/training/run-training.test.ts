@@ -267,6 +267,19 @@ describe('a training', () => {
     expect(asks('POST', /^\/fine_tuning\/jobs$/)).toBe(1);
   });
 
+  it('asks again without looking where the provider said that it took nothing', async () => {
+    const id = await rig.add(examples(10));
+    const left = [busy(), busy()];
+    rig.service.fault = ({ method, path }) =>
+      path.startsWith('/fine_tuning/jobs?')
+        ? { type: 'status', status: 404 }
+        : path === '/fine_tuning/jobs' && method === 'POST'
+          ? left.shift()
+          : undefined;
+    await begun(id);
+    expect([asks('POST', /^\/fine_tuning\/jobs$/), rig.service.trainings.length]).toEqual([3, 1]);
+  });
+
   it('is done by one worker at a time', async () => {
     const id = await rig.add(examples(10));
     rig.service.fault = ({ path }) => (path === '/files' ? { type: 'slow', ms: 300 } : undefined);

@@ -1,7 +1,7 @@
 import { type ProviderFile, ProviderError } from '@moltbot/providers';
 import { buildDataSet, type DataSetReport, InvalidDataSet } from './build-data-set.js';
 import { assertOwner } from './training-owner.js';
-import { readTrouble } from './training-trouble.js';
+import { isUntaken, readTrouble } from './training-trouble.js';
 import { dataSetKey, dropDataSets, Failed, type TrainingTurn } from './training-run.js';
 
 /** Clocks of machines differ; the file alone says whether a job is ours. */
@@ -172,8 +172,10 @@ async function create(turn: TrainingTurn): Promise<number | undefined> {
       },
       signal,
     )
-    .catch((error: unknown) => {
+    .catch(async (error: unknown) => {
       const trouble = readTrouble(error, { begun: false });
+      // Then there is nothing to look for the next time.
+      if (isUntaken(error)) await save({ createBegunAt: undefined });
       if (trouble.type !== 'unknown' || !(error instanceof ProviderError)) throw error;
       const why = error.callerMessage === undefined ? '' : ` It says: ${error.callerMessage}`;
       const message = `The provider does not train ${asked.upstreamModel}, or has no fine-tuning API.${why}`;

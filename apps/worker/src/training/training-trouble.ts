@@ -26,6 +26,13 @@ const PASSING: ReadonlySet<FailureKind> = new Set<FailureKind>([
   'stream-cut',
   'unfit',
 ]);
+const UNTAKEN: ReadonlySet<FailureKind> = new Set<FailureKind>([
+  'rate-limited',
+  'quota-exhausted',
+  'connect-timeout',
+  'unreachable',
+  'unfit',
+]);
 /** Of the provider's own errors: the address or the way of asking is not known there. */
 const NO_SUCH_ADDRESS = new Set([404, 405, 501]);
 /** Of our vault: what somebody has to mend, and then it goes on. */
@@ -64,6 +71,11 @@ export function readTrouble(error: unknown, { begun }: { readonly begun: boolean
   if (status !== undefined && NO_SUCH_ADDRESS.has(status)) return { type: 'unknown', code };
   if (begun || PASSING.has(kind)) return { type: 'wait', code, retryAfterMs };
   return { type: 'refused', fault: faultOf(error, code) };
+}
+
+/** Whether it is certain that the provider did nothing: it said so, or nothing was sent. */
+export function isUntaken(error: unknown): boolean {
+  return error instanceof ProviderError ? UNTAKEN.has(error.kind) : error instanceof MoltbotError;
 }
 
 /** The provider's own words where they are about the caller's request, else ours. */
