@@ -190,7 +190,10 @@ describe('traces and logs of both roles', () => {
       resource: { 'moltbot.role': 'worker' },
     });
     expect(await span('chat tokens=3', trace)).toMatchObject({ parentSpanId: job.spanId, failed: false });
-    expect(worker.records().find(({ message }) => message === 'model warm')).toMatchObject({ jobId: id, traceId: trace });
+    expect(worker.records().find(({ message }) => message === 'model warm')).toMatchObject({
+      jobId: id,
+      traceId: trace,
+    });
     // The chat's doors have spans of their own, not two.
     expect(collector.spans.filter(({ name }) => name.includes('/v1/chat'))).toEqual([]);
   });

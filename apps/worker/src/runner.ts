@@ -59,8 +59,7 @@ export function createRunner(options: RunnerOptions): JobProcessor {
 
 function jobLogger(attempt: JobAttempt, options: Pick<RunnerOptions, 'logger' | 'randomBytes' | 'traces'>): Logger {
   const { logger, randomBytes, traces } = options;
-  const traceId =
-    traces?.traceId ?? childTraceContext(parseTraceparent(attempt.traceparent), { randomBytes }).traceId;
+  const traceId = traces?.traceId ?? childTraceContext(parseTraceparent(attempt.traceparent), { randomBytes }).traceId;
   return logger.child({ job: attempt.name, jobId: attempt.id, attempt: attempt.attempt, traceId });
 }
 
