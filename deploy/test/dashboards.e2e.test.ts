@@ -129,15 +129,16 @@ if (!prometheusIsThere) {
 
     it('is judged by rules that Prometheus can work out', async () => {
       const { groups } = await prometheus.api<{
-        groups: { rules: { name: string; health: string; lastError?: string }[] }[];
+        groups: { rules: { name: string; query: string; health: string; lastError?: string }[] }[];
       }>('rules');
       const rules = groups.flatMap((group) => group.rules);
       expect(rules.length).toBeGreaterThan(40);
       for (const { name, health, lastError } of rules)
         expect([name, health, lastError ?? '']).toEqual([name, 'ok', '']);
-      for (const record of rules.map(({ name }) => name).filter((name) => name.includes(':'))) {
-        const series = await prometheus.range(record, seconds());
-        expect([record, series.some(({ values }) => values.length > 0)]).toEqual([record, true]);
+      // Asked for itself: its group is worked out twice a minute only.
+      for (const { name, query } of rules.filter((rule) => rule.name.includes(':'))) {
+        const series = await prometheus.range(query, seconds());
+        expect([name, series.some(({ values }) => values.length > 0)]).toEqual([name, true]);
       }
       const { activeTargets } = await prometheus.api<{ activeTargets: { health: string; lastError: string }[] }>(
         'targets?state=active',
