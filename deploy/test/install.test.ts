@@ -343,7 +343,8 @@ active() { [ -f "$state/pid" ] && kill -0 "$(cat "$state/pid")" 2>/dev/null; }
 case $1 in
   is-system-running) echo running ;;
   is-active) if active; then echo active; else echo inactive; exit 3; fi ;;
-  restart) stop; command=$(sed -n 's/^ExecStart=://p' "$unit"); eval "MOLTBOT_HOME='$HOME/.moltbot' setsid $command >'$state/log' 2>&1 </dev/null &"; echo $! >"$state/pid" ;;
+  stop) stop ;;
+  start | restart) stop; command=$(sed -n 's/^ExecStart=://p' "$unit"); eval "MOLTBOT_HOME='$HOME/.moltbot' setsid $command >'$state/log' 2>&1 </dev/null &"; echo $! >"$state/pid" ;;
   disable) stop ;;
 esac
 exit 0
@@ -401,7 +402,15 @@ exit 0
     'goes back to the version before where the new one passes the trial but does not serve this home',
     async () => {
       const place = join(folder, '0.4.0');
-      const refuses = "if (!process.env.MOLTBOT_HOME.includes('moltbot-trial-')) process.exit(1);\n";
+      // It has changed the data before it fails: with that, the version before would not run.
+      const refuses = `if (!process.env.MOLTBOT_HOME.includes('moltbot-trial-')) {
+        const { execFileSync } = await import('node:child_process');
+        execFileSync(process.execPath, [import.meta.dirname + '/moltbot.js', 'keys', 'create', 'made-by-0.4.0']);
+        (await import('node:fs')).writeFileSync(process.env.MOLTBOT_HOME + '/cache/changed', '');
+        process.exit(1);
+      }\n`;
+      expect((await run('keys', 'create', 'mine')).code).toBe(0);
+      mkdirSync(join(prefix, 'cache'), { recursive: true });
       const broken = await buildVariant({
         of: join(folder, 'release'),
         folder: place,
@@ -415,6 +424,10 @@ exit 0
       expect(ran.stdout).toContain('Version 0.2.0 is in use again and ready');
       expect(inUse()).toBe('versions/0.2.0');
       expect(await answering()).toBe('0.2.0');
+      const keys = await run('keys', 'list');
+      expect(keys.stdout).toContain('mine');
+      expect(keys.stdout).not.toContain('made-by-0.4.0');
+      expect(existsSync(join(prefix, 'cache/changed'))).toBe(true);
     },
     LONG,
   );

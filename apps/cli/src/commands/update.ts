@@ -6,7 +6,9 @@ import { CommandError } from '../exit-codes.js';
 import { readRunning } from '../roles/run-lock.js';
 import { roleAddresses } from '../server-address.js';
 import type { Installation } from '../service/installation.js';
+import { programRunner } from '../service/run-program.js';
 import { compareVersions } from '../update/compare-versions.js';
+import { type KeptDatabase, keepDatabase } from '../update/keep-database.js';
 import { newestVersion } from '../update/newest-version.js';
 import { RELEASE } from '../update/release.js';
 import { restartOrRollBack } from '../update/restart-or-roll-back.js';
@@ -80,7 +82,9 @@ async function restart(options: {
     version,
     previous,
     withinMs,
-    restart: async () => service.restart(),
+    stop: async () => service.stop(),
+    start: async () => service.start(),
+    keepData: async () => keepData(context),
     use: (name) => {
       useVersion(prefix, name);
     },
@@ -93,6 +97,15 @@ async function restart(options: {
   output.result({ version, previous, changed: true, restarted: true });
   output.line(messages.updated(previous, version));
   return 'ok';
+}
+
+/** What can't be kept is said, and no reason not to update: most versions change nothing in the database. */
+async function keepData({ env, paths, output, messages }: CommandContext): Promise<KeptDatabase | undefined> {
+  const config = await loadConfig({ paths, env });
+  const kept = await keepDatabase({ config, paths, run: programRunner(env) });
+  if (typeof kept !== 'string') return kept;
+  output.note(messages.updateNotKept[kept]);
+  return undefined;
 }
 
 async function askVersion({ paths, env }: CommandContext): Promise<string | undefined> {

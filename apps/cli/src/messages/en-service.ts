@@ -17,6 +17,12 @@ export const englishService = (command: string) => ({
   updateNothing: (version: string) => `version ${version} is in use: nothing to do`,
   updated: (previous: string, version: string) => `${previous} → ${version}`,
   updateDuration: (text: string) => `\`${text}\` is no duration: write 30s or 2m.`,
+  updateNotKept: {
+    elsewhere: 'the database is a server elsewhere: a version that changes it can’t be taken back',
+    'in-use': 'the database is in use by something else: no copy of it was made',
+    'no-space': 'there is no space for a copy of the database',
+    failed: 'the database could not be copied',
+  },
   updateRestarting: 'restarting the service …',
   updateRestartYourself: (pid: number) =>
     `The running one (process ${pid}) is still the former version: stop it and start it again.`,

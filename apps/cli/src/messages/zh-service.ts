@@ -17,6 +17,12 @@ export const chineseService = (command: string): ReturnType<typeof englishServic
   updateNothing: (version) => `正在使用版本 ${version}：无需更新`,
   updated: (previous, version) => `${previous} → ${version}`,
   updateDuration: (text) => `\`${text}\` 不是时长：请写 30s 或 2m。`,
+  updateNotKept: {
+    elsewhere: '数据库在另一台服务器上：改动它的版本无法撤回',
+    'in-use': '数据库正被其他程序使用：没有制作副本',
+    'no-space': '没有空间存放数据库的副本',
+    failed: '无法复制数据库',
+  },
   updateRestarting: '正在重启服务 …',
   updateRestartYourself: (pid) => `正在运行的进程（${pid}）仍是旧版本：请停止后重新启动。`,
   updateRolledBack: ({ previous, why, readyAgain }) =>

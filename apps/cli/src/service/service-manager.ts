@@ -28,8 +28,10 @@ export interface ServiceManager {
   enable(): Promise<void>;
   /** Ends it, and takes its file away. @throws ServiceManagerError */
   remove(): Promise<void>;
+  /** Until `start`, or the next session. @throws ServiceManagerError */
+  stop(): Promise<void>;
   /** @throws ServiceManagerError */
-  restart(): Promise<void>;
+  start(): Promise<void>;
 }
 
 /** The manager refused; its own words. */
@@ -84,7 +86,8 @@ function systemd({ env, homeDirectory, run }: ServiceManagerOptions): ServiceMan
       rmSync(file, { force: true });
       await tell('daemon-reload');
     },
-    restart: async () => tell('restart', UNIT),
+    stop: async () => tell('stop', UNIT),
+    start: async () => tell('start', UNIT),
   };
 }
 
@@ -94,6 +97,10 @@ function launchd({ homeDirectory, userId, logFile, run }: ServiceManagerOptions)
   const service = `${domain}/${LAUNCHD_LABEL}`;
   const ask = (...args: string[]) => run('launchctl', args);
   const loaded = async (): Promise<ProgramEnd> => ask('print', service);
+  const stop = async (): Promise<void> => {
+    if ((await loaded()).code === 0) done('launchctl', await ask('bootout', service));
+  };
+  const start = async (): Promise<void> => done('launchctl', await ask('bootstrap', domain, file));
   return {
     name: 'launchd',
     file,
@@ -106,14 +113,15 @@ function launchd({ homeDirectory, userId, logFile, run }: ServiceManagerOptions)
       return { installed: existsSync(file), active: code === 0 && word === 'running', word };
     },
     async enable() {
-      if ((await loaded()).code === 0) done('launchctl', await ask('bootout', service));
-      done('launchctl', await ask('bootstrap', domain, file));
+      await stop();
+      await start();
     },
     async remove() {
-      if ((await loaded()).code === 0) done('launchctl', await ask('bootout', service));
+      await stop();
       rmSync(file, { force: true });
     },
-    restart: async () => done('launchctl', await ask('kickstart', '-k', service)),
+    stop,
+    start,
   };
 }
 

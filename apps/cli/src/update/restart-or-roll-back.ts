@@ -2,11 +2,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 export type Restarted =
   | { readonly outcome: 'ready' }
-  /** The new one failed; the former one is in use again. */
+  /** The new one failed; the former one is in use again, with the data of before. */
   | { readonly outcome: 'rolled-back'; readonly why: string; readonly readyAgain: boolean };
 
 export interface RestartOptions {
-  readonly restart: () => Promise<void>;
+  readonly stop: () => Promise<void>;
+  readonly start: () => Promise<void>;
+  /** The data as it is while nothing runs; both of its functions are called while nothing runs, or it is ready. */
+  readonly keepData: () => Promise<
+    { readonly restore: () => Promise<void>; readonly drop: () => Promise<void> } | undefined
+  >;
   /** The version that answers as ready, if one does. */
   readonly askVersion: () => Promise<string | undefined>;
   readonly use: (version: string) => void;
@@ -18,21 +23,38 @@ export interface RestartOptions {
 
 /** Restarts the service on the new version and waits until that is ready; else has the former one run again. */
 export async function restartOrRollBack(options: RestartOptions): Promise<Restarted> {
-  const { version, previous, use } = options;
-  const why = await restartAndWait(options, version);
-  if (why === undefined) return { outcome: 'ready' };
-  use(previous);
-  return { outcome: 'rolled-back', why, readyAgain: (await restartAndWait(options, previous)) === undefined };
+  const { version, previous, use, stop } = options;
+  let kept: Awaited<ReturnType<RestartOptions['keepData']>>;
+  const why = await whyNot(async () => {
+    await stop();
+    kept = await options.keepData();
+    return startAndWait(options, version);
+  });
+  if (why === undefined) {
+    await kept?.drop();
+    return { outcome: 'ready' };
+  }
+  const whyNotAgain = await whyNot(async () => {
+    use(previous);
+    await stop();
+    await kept?.restore();
+    return startAndWait(options, previous);
+  });
+  return { outcome: 'rolled-back', why, readyAgain: whyNotAgain === undefined };
 }
 
-/** @returns why it is not ready */
-async function restartAndWait(options: RestartOptions, version: string): Promise<string | undefined> {
-  const { restart, askVersion, withinMs, askEveryMs = 200 } = options;
+async function whyNot(work: () => Promise<string | undefined>): Promise<string | undefined> {
   try {
-    await restart();
+    return await work();
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
+}
+
+/** @returns why it is not ready */
+async function startAndWait(options: RestartOptions, version: string): Promise<string | undefined> {
+  const { start, askVersion, withinMs, askEveryMs = 200 } = options;
+  await start();
   const until = performance.now() + withinMs;
   let answers: string | undefined;
   do {

@@ -68,10 +68,21 @@ describe('restartOrRollBack', () => {
           chosen = version;
           steps.push(`use ${version}`);
         },
-        async restart() {
-          steps.push(`restart ${chosen}`);
+        async stop() {
+          steps.push('stop');
+          running = undefined;
+        },
+        async start() {
+          steps.push(`start ${chosen}`);
           if (works[chosen] === 'refuses') throw new Error('systemctl: no');
           running = works[chosen] === true ? chosen : undefined;
+        },
+        async keepData() {
+          steps.push(`keep data of ${running ?? 'nobody'}`);
+          return {
+            restore: async () => void steps.push(`restore data of ${running ?? 'nobody'}`),
+            drop: async () => void steps.push('drop data'),
+          };
         },
         askVersion: async () => running,
       }),
@@ -81,13 +92,21 @@ describe('restartOrRollBack', () => {
   it('is done where the new version becomes ready', async () => {
     const { outcome, steps } = service({ new: true });
     expect(await outcome).toEqual({ outcome: 'ready' });
-    expect(steps).toEqual(['restart new']);
+    expect(steps).toEqual(['stop', 'keep data of nobody', 'start new', 'drop data']);
   });
 
   it.each([[false as const], ['refuses' as const]])('goes back where it does not (%j)', async (how) => {
     const { outcome, steps } = service({ new: how, old: true });
     expect(await outcome).toMatchObject({ outcome: 'rolled-back', readyAgain: true });
-    expect(steps).toEqual(['restart new', 'use old', 'restart old']);
+    expect(steps).toEqual([
+      'stop',
+      'keep data of nobody',
+      'start new',
+      'use old',
+      'stop',
+      'restore data of nobody',
+      'start old',
+    ]);
   });
 
   it('says so where the former one does not come back either', async () => {
