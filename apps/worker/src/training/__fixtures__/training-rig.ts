@@ -7,7 +7,7 @@ import { Secret } from '@moltbot/contracts';
 import { createNetwork } from '@moltbot/network';
 import { createLogger } from '@moltbot/observability';
 import { createModelRouter, createProviderClient, createUpstreamClient, type UpstreamClient } from '@moltbot/providers';
-import { type ServiceTraining, startTrainingService, type TrainingService } from '@moltbot/providers/testing';
+import { type ServiceTraining, startTrainingService, type TrainingFault, type TrainingService } from '@moltbot/providers/testing';
 import { JobLater } from '@moltbot/queue';
 import {
   type FineTuningRecord,
@@ -45,6 +45,12 @@ export interface TrainingRig {
   ): Promise<{ readonly record: FineTuningRecord; readonly waits: readonly number[] }>;
   record(id: string): Promise<FineTuningRecord>;
   readonly settings: { give_up_after: string; poll_interval: string };
+  /** How often the provider was asked so. */
+  asks(method: string, path: RegExp): number;
+  /** The provider has the job. */
+  begun(id: string): Promise<ServiceTraining>;
+  /** These things happen to requests of one kind, one after the other; then all is well. */
+  faults(method: string, path: RegExp, ...list: readonly TrainingFault[]): void;
   freshService(): Promise<void>;
   close(): Promise<void>;
 }
@@ -62,6 +68,15 @@ export const example = (text: string, values: object = {}): string =>
 
 export const examples = (count: number, values: object = {}): readonly string[] =>
   Array.from({ length: count }, (_, index) => example(`question ${index}`, values));
+
+export const broken: TrainingFault = { type: 'status', status: 500, body: 'oops' };
+
+export const busy = (retryAfter?: number): TrainingFault => ({
+  type: 'status',
+  status: 429,
+  body: { error: { code: 'rate_limit_exceeded', message: 'slow down' } },
+  ...(retryAfter !== undefined && { retryAfter }),
+});
 
 export async function openTrainingRig(): Promise<TrainingRig> {
   const test = await createTestDatabase();
@@ -143,6 +158,17 @@ export async function openTrainingRig(): Promise<TrainingRig> {
       const record = await storage.fineTunings.find(id);
       if (record === undefined) throw new Error(`no record ${id}`);
       return record;
+    },
+    asks: (method, path) => rig.service.asked.filter((ask) => ask.method === method && path.test(ask.path)).length,
+    async begun(id) {
+      await rig.run(id, (_record, job) => job !== undefined);
+      const job = rig.service.trainings.at(-1);
+      if (job === undefined) throw new Error('no job at the provider');
+      return job;
+    },
+    faults(method, path, ...list) {
+      const left = [...list];
+      rig.service.fault = (ask) => (ask.method === method && path.test(ask.path) ? left.shift() : undefined);
     },
     async freshService() {
       await rig.service.close();
