@@ -133,7 +133,9 @@ describe('an operator', () => {
           ...(method === 'post' && { body: '{}', headers: { 'content-type': 'application/json' } }),
         });
         await answer.arrayBuffer();
-        const nobody = /^\/v1\/(?:admin\/(?:keys|credentials)|files|batches|jobs|fine_tuning\/jobs)\//.test(path) && method !== 'patch';
+        const nobody =
+          /^\/v1\/(?:admin\/(?:keys|credentials)|files|batches|jobs|fine_tuning\/jobs)\//.test(path) &&
+          method !== 'patch';
         const bad = method === 'post' || method === 'patch';
         // A file comes in a form.
         const refused = path === '/v1/files' ? 415 : 400;

@@ -16,7 +16,7 @@ function progress(
       name: 'probe',
       state,
       owner: 'key_1',
-    payload: {},
+      payload: {},
       progress: undefined,
       attemptsMade: 0,
       maxAttempts: 3,
