@@ -25,13 +25,18 @@ export const jobsList: Command = async ({ options, context }) => {
       job.type,
       stateText(job.state, context),
       job.created_at.slice(0, 19).replace('T', ' '),
-      job.state === 'active' ? (progressText(job.progress, { bar: false }) ?? '') : errorText(job).trim(),
+      isUnderWay(job) ? (progressText(job.progress, { bar: false }) ?? '') : errorText(job).trim(),
     ]);
     output.line(table([head.map((cell) => output.style('bold', cell)), ...rows]));
     if (more) output.note(messages.jobsMore(found.length));
   }
   return 'ok';
 };
+
+/** One that waits for something outside has come some way too. */
+function isUnderWay({ state, progress }: JobView): boolean {
+  return state === 'active' || (state === 'delayed' && progress !== null);
+}
 
 export const jobsWatch: Command = async ({ args, options, context }) => {
   const [id = ''] = args;
