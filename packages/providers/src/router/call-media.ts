@@ -17,7 +17,9 @@ interface Tally {
 }
 
 /** Messages without any of these words are text. Any letter may be written as an escape, so those count too. */
-const SIGNS = ['"image', '"input_', '_output"', '_call"', '"id"', '"document"', '"file"', '_url"', '_upload"', '\\u00'];
+const SIGNS = ['"image', '"input_', '"document"', '"file"', '_url"', '_upload"', '\\u00'];
+/** Items of OpenAI's responses are: every reference has an id. Chats are full of those words, and would be parsed for them. */
+const ITEM_SIGNS = ['"image', '"input_', '_output"', '_call"', '"id"', '_url"', '\\u00'];
 /** Results of tools hold content, and documents in it do once more. */
 const DEEPEST = 4;
 /** Tools that the caller carries out: nothing is read but what the request says. All others are the provider's own. */
@@ -53,9 +55,10 @@ export function mediaOf(call: CallerRequest): CallMedia {
     isOpenEnded: isFetching || objectsOf(read('tools')).some(isProviders),
   };
   const body = scanned === undefined ? call.bytes : scanned.body;
-  if (SIGNS.some((sign) => body.includes(sign))) {
-    for (const message of objectsOf(call.value['messages'])) countParts(message['content'], tally, DEEPEST);
-    if (call.dialect === 'openai-responses') countItems(call.value['input'], tally);
+  const isItems = call.dialect === 'openai-responses';
+  if ((isItems ? ITEM_SIGNS : SIGNS).some((sign) => body.includes(sign))) {
+    if (isItems) countItems(call.value['input'], tally);
+    else for (const message of objectsOf(call.value['messages'])) countParts(message['content'], tally, DEEPEST);
   }
   return tally;
 }

@@ -91,11 +91,13 @@ export const COUNT_SIZE: CallSize = {
 };
 
 /** What stands under a key, in other letters too: Go's decoder takes `N` for `n`, and the last of both counts for it. */
-function numbersAt({ scanned, value }: CallerRequest, name: string): readonly number[] {
-  const keys = scanned === undefined ? Object.keys(value) : scanned.members.map(({ key }) => key);
+function numbersAt(call: CallerRequest, name: string): readonly number[] {
+  const { scanned } = call;
+  // `value` parses the whole body where it is first asked for.
+  const keys = scanned === undefined ? Object.keys(call.value) : scanned.members.map(({ key }) => key);
   return [...new Set(keys)]
     .filter((key) => key.length === name.length && key.toUpperCase().toLowerCase() === name)
-    .flatMap((key) => whole(scanned === undefined ? value[key] : scanned.read(key)) ?? []);
+    .flatMap((key) => whole(scanned === undefined ? call.value[key] : scanned.read(key)) ?? []);
 }
 
 function whole(value: unknown): number | undefined {

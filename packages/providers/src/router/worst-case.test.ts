@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import type { Settings } from '@moltbot/config';
 import { createCallerRequest } from '../caller-request.js';
 import { anthropicMessagesDoor } from '../dialects/anthropic-messages/door.js';
@@ -199,6 +199,27 @@ describe('the size of a call', () => {
 
   it('of embeddings is that of their bytes, and nothing comes out', () => {
     expect(embeddingsSize(400)).toMatchObject({ inputTokens: 100, inputBound: 400, outputLimit: 0, choices: 1 });
+  });
+});
+
+describe('the size of a long chat', () => {
+  it('is told without parsing it, calls and their results included', () => {
+    const messages = [
+      { role: 'user', content: 'x'.repeat(20_000) },
+      { role: 'assistant', content: null, tool_calls: [{ id: 'a', type: 'function_call', function: { name: 'f' } }] },
+      { role: 'tool', tool_call_id: 'a', content: '{"tool_output":1}' },
+    ];
+    for (const door of [openAiChatDoor, anthropicMessagesDoor]) {
+      const bytes = Buffer.from(JSON.stringify({ model: 'm', max_tokens: 5, messages }));
+      const call = createCallerRequest({ requestId: 'r', door, bytes });
+      const parse = jest.spyOn(JSON, 'parse');
+      try {
+        expect(chatSize(call).inputBound).toBe(bytes.length);
+        expect(parse.mock.calls.every(([text]) => text.length < 100)).toBe(true);
+      } finally {
+        parse.mockRestore();
+      }
+    }
   });
 });
 
