@@ -171,7 +171,7 @@ describe('a caller’s request in OpenAI’s responses', () => {
     { previous_response_id: 'resp_1' },
     { input: null, conversation: 'conv_1' },
     { prompt: { id: 'pmpt_1' } },
-    { input: 'Hi', background: true, stream: true },
+    { input: 'Hi', background: false, stream: true },
   ])('is taken, short and long: %j', (body) => {
     for (const instructions of ['', LONG]) {
       expect(read({ ...body, instructions }, openAiResponsesDoor)).toMatchObject({
@@ -192,6 +192,7 @@ describe('a caller’s request in OpenAI’s responses', () => {
     ['input', { input: Array.from({ length: 10_001 }, () => ({ role: 'user', content: '' })) }],
     ['background', { input: 'Hi', background: true }],
     ['background', { previous_response_id: 'resp_1', background: true, stream: false }],
+    ['background', { input: 'Hi', background: true, stream: true }],
     ['stream', { input: 'Hi', stream: 1 }],
   ])('is refused at %s, short and long: %j', (param, body) => {
     for (const instructions of ['', LONG]) {

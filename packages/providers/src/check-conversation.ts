@@ -24,7 +24,7 @@ export function checkConversation(options: {
     return;
   }
   if (scanned === undefined || !hasInput(scanned)) checkInput(value());
-  checkBackground(scanned === undefined ? value() : { background: scanned.read('background') }, scanned);
+  checkBackground(scanned === undefined ? value()['background'] : scanned.read('background'));
 }
 
 /** Whether the messages are surely what `checkMessages` takes. */
@@ -68,14 +68,15 @@ function checkInput(value: JsonObject): void {
   }
 }
 
-/** Nobody could fetch such an answer here, nor would anybody learn what it cost. */
-function checkBackground(value: JsonObject, scanned: ScannedBody | undefined): void {
-  if (value['background'] !== true) return;
-  const stream = scanned === undefined ? value['stream'] : scanned.read('stream');
-  if (stream === true) return;
+/**
+ * Nobody could fetch such an answer here. Streamed it would be written to its end, and paid, when its caller has left or another
+ * model has taken over: nobody would learn what it cost.
+ */
+function checkBackground(background: unknown): void {
+  if (background !== true) return;
   throw new MoltbotError(
     'invalid_request',
-    'background: MoltBot keeps no responses, so that nobody could fetch this one later. Ask with `stream: true`, or put it into a batch.',
+    'background: MoltBot keeps no responses, so that nobody could fetch this one later. Ask without it; what takes long fits into a batch.',
     { param: 'background' },
   );
 }

@@ -95,7 +95,7 @@ export const SCHEMAS = {
         ...text,
         description: 'Only where a model behind OpenAI’s responses API answers; so are `conversation` and `prompt`.',
       },
-      background: { type: 'boolean', description: 'Only streamed, and only where OpenAI’s responses API answers.' },
+      background: { type: 'boolean', description: 'Refused where it is true: no response is kept.' },
       tools: {
         type: 'array',
         maxItems: 1_024,

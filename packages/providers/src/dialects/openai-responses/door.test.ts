@@ -193,7 +193,6 @@ describe('a caller’s body', () => {
     ['previous_response_id', { previous_response_id: 'resp_1' }],
     ['conversation', { conversation: { id: 'conv_1' } }],
     ['prompt', { prompt: { id: 'pmpt_1' } }],
-    ['background', { background: true }],
     ['input.1', items({ role: 'user', content: 'Hi' }, { type: 'item_reference', id: 'msg_1' })],
     ['input.0', items({ id: 'msg_1' })],
   ])('that names at %s what only OpenAI keeps is refused with the reason', (param, value) => {

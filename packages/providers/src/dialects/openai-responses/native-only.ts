@@ -17,7 +17,6 @@ export function nativeOnly(value: JsonObject): NativeOnly | undefined {
   for (const [param, instead] of Object.entries(KEPT_THERE)) {
     if (value[param] !== undefined && value[param] !== null) return refusal(param, instead);
   }
-  if (value['background'] === true) return refusal('background', 'ask without it, or put the request into a batch');
   const reference = readList(value['input']).findIndex((item) => isReference(readObject(item)));
   if (reference === -1) return undefined;
   return refusal(
