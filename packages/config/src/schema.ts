@@ -11,6 +11,7 @@ import {
   headerValue,
   httpUrl,
   isHttpUrl,
+  isRedisAddress,
   modelName,
   NAME_EXPECTED,
   port,
@@ -615,11 +616,13 @@ export const settingsSchema = z.strictObject({
       url: z
         .string()
         .refine(
-          (url) => url === 'storage' || /^(rediss?|postgres(ql)?):\/\//.test(url),
+          (url) => url === 'storage' || isRedisAddress(url) || /^postgres(ql)?:\/\//.test(url),
           'expected `storage`, a redis:// or a postgres:// URL',
         )
         .default('storage')
-        .describe('`storage`: the same database as `storage.url`; else a redis:// or postgres:// URL.'),
+        .describe(
+          '`storage`: the same database as `storage.url`; else a redis:// or postgres:// URL. Sentinels and clusters: docs/redis.md.',
+        ),
     })
     .prefault({})
     .describe('Where jobs wait.'),
@@ -647,7 +650,7 @@ export const settingsSchema = z.strictObject({
       store: z
         .string()
         .refine(
-          (url) => ['auto', 'file', 'storage'].includes(url) || /^rediss?:\/\//.test(url),
+          (url) => ['auto', 'file', 'storage'].includes(url) || isRedisAddress(url),
           'expected `auto`, `file`, `storage` or a redis:// URL',
         )
         .default('auto')
@@ -666,7 +669,7 @@ export const settingsSchema = z.strictObject({
       url: z
         .string()
         .refine(
-          (url) => url === 'auto' || url === 'memory' || /^rediss?:\/\//.test(url),
+          (url) => url === 'auto' || url === 'memory' || isRedisAddress(url),
           'expected `auto`, `memory` or a redis:// URL',
         )
         .default('auto')

@@ -211,7 +211,11 @@ export function openQueues(options: OpenQueuesOptions): Queues {
     { takeFirst = false }: { readonly takeFirst?: boolean } = {},
   ): Promise<Enqueued> {
     const job = prepareJob({ name, payload, enqueue: enqueueOptions, now: Date.now(), random });
-    return onQueue(job.queue, async (queue) => addJob(queue, job, { takeFirst }));
+    return onQueue(job.queue, async (queue) => {
+      const added = await addJob(queue, job, { takeFirst });
+      await backend.secured?.();
+      return added;
+    });
   }
 
   function followUpOf({ id, owner, traceparent }: JobAttempt): FollowUp {

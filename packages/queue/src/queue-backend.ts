@@ -25,6 +25,8 @@ export interface QueueBackend {
   prepare(): Promise<void>;
   openQueue(name: string): BullQueue;
   openWorker(name: string, processor: BullProcessor, options: Omit<WorkerOptions, 'connection'>): BullWorker;
+  /** Resolves when what was added survives the end of the server that took it, as far as another one is there. */
+  secured?(): Promise<void>;
   /** Cuts what is still connected. */
   close(): Promise<void>;
 }

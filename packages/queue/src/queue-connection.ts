@@ -1,6 +1,7 @@
 import { MoltbotError, type Secret } from '@moltbot/contracts';
+import { isRedisUrl, parseRedisUrl } from '@moltbot/redis';
 
-/** Where the queue lives: a URL (`redis://`, `rediss://`, `postgres://`), or the parts of a PostgreSQL connection. */
+/** Where the queue lives: a URL (`redis://` in any form, `postgres://`), or the parts of a PostgreSQL connection. */
 export type QueueConnection =
   | { readonly url: string | Secret }
   | {
@@ -48,19 +49,20 @@ export function toQueueTarget(connection: QueueConnection): RedisTarget | Postgr
   }
   const url = typeof connection.url === 'string' ? connection.url : connection.url.reveal();
   const scheme = /^([a-z]+):\/\//i.exec(url)?.[1]?.toLowerCase();
+  if (isRedisUrl(url) && parseRedisUrl(url) !== undefined) return { kind: 'redis', url };
   switch (scheme) {
-    case 'redis':
-    case 'rediss':
-      if (!URL.canParse(url)) break;
-      return { kind: 'redis', url };
     case 'postgres':
     case 'postgresql':
       return { kind: 'postgres', config: fromPostgresUrl(url) };
     default:
   }
-  throw new MoltbotError('config_invalid', '`queue.url`: expected a redis://, rediss:// or postgres:// URL', {
-    param: 'queue.url',
-  });
+  throw new MoltbotError(
+    'config_invalid',
+    '`queue.url`: expected a redis://, redis+sentinel://, redis+cluster:// or postgres:// URL',
+    {
+      param: 'queue.url',
+    },
+  );
 }
 
 /** BullMQ chooses its schema by `options`, and pg lets those of the URL win: handed over beside it, both count. */

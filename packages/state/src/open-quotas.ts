@@ -4,7 +4,7 @@ import type { Quotas } from './quotas.js';
 import { createRedisQuotas, type RedisQuotasOptions } from './redis-quotas.js';
 
 export interface OpenQuotasOptions extends Pick<RedisQuotasOptions, 'prefix' | 'onEvent'> {
-  /** `auto`, `memory`, or a redis:// or rediss:// URL: where the shared state is. */
+  /** `auto`, `memory`, or the URL of a Redis: where the shared state is. */
   readonly url: string;
   /** Where the jobs are; its Redis is taken by `auto`. */
   readonly queueUrl?: string | undefined;

@@ -1,9 +1,10 @@
+import { isRedisUrl } from '@moltbot/redis';
 import { createMemoryState } from './memory.js';
 import { createRedisState, type RedisStateOptions } from './redis.js';
 import type { SharedState } from './shared-state.js';
 
 export interface OpenSharedStateOptions extends Pick<RedisStateOptions, 'prefix' | 'onEvent'> {
-  /** `auto`, `memory`, or a redis:// or rediss:// URL. */
+  /** `auto`, `memory`, or the URL of a Redis, its sentinels or its cluster. */
   readonly url: string;
   /** Where the jobs are; its Redis is taken by `auto`. */
   readonly queueUrl?: string | undefined;
@@ -19,9 +20,5 @@ export function openSharedState({ url, queueUrl, ...options }: OpenSharedStateOp
 /** `memory`, or the URL of a Redis. */
 export function chosenStore(url: string, queueUrl = ''): string {
   if (url !== 'auto') return url;
-  return isRedis(queueUrl) ? queueUrl : 'memory';
-}
-
-function isRedis(url: string): boolean {
-  return /^rediss?:\/\//i.test(url);
+  return isRedisUrl(queueUrl) ? queueUrl : 'memory';
 }

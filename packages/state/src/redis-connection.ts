@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import type { Redis, RedisOptions } from 'ioredis';
+import { connectRedis, type RedisClient, type RedisClientOptions } from '@moltbot/redis';
 import type { Script } from './redis-scripts.js';
 import { StateError } from './state-error.js';
 
@@ -26,7 +26,7 @@ const DISCONNECT_WITHIN_MS = 200;
  * answer is overdue (Redis answers in order, so that all behind it would be late too), calls are refused at once.
  */
 export class RedisConnection {
-  #client: Redis | undefined;
+  #client: RedisClient | undefined;
   readonly #options: RedisConnectionOptions;
   /** Answers that are late and still owed. */
   #overdue = 0;
@@ -48,9 +48,9 @@ export class RedisConnection {
 
   /** The library costs 30 MB: only who has a Redis pays for it. */
   async #open(): Promise<void> {
-    const { Redis: Client } = await import('ioredis');
+    const library = await import('ioredis');
     if (this.#closed) return;
-    const client = new Client(this.#options.url, CONNECTION_OPTIONS);
+    const client = connectRedis({ library, url: this.#options.url, options: CONNECTION_OPTIONS });
     this.#client = client;
     client.on('connect', () => this.#watch());
     client.on('ready', () => {
@@ -80,7 +80,7 @@ export class RedisConnection {
    * @throws StateError within `timeoutMs` (or within `within`, for calls that wait at the server)
    */
   async run<Reply>(
-    send: (client: Redis) => Promise<Reply>,
+    send: (client: RedisClient) => Promise<Reply>,
     { within, onLate }: { readonly within?: number; readonly onLate?: (reply: Reply) => void } = {},
   ): Promise<Reply> {
     const started = performance.now();
@@ -92,7 +92,7 @@ export class RedisConnection {
   }
 
   async script({ lua, sha }: Script, { keys, values, onLate }: ScriptCall): Promise<string | number | null> {
-    const call = async (client: Redis): Promise<string | number | null> => {
+    const call = async (client: RedisClient): Promise<string | number | null> => {
       try {
         return (await client.evalsha(sha, keys.length, ...keys, ...values)) as string | number | null;
       } catch (error) {
@@ -122,7 +122,7 @@ export class RedisConnection {
     this.#wake();
   }
 
-  async #connected(): Promise<Redis> {
+  async #connected(): Promise<RedisClient> {
     if (!this.#attempted) {
       const limit = Promise.withResolvers<void>();
       const timer = setTimeout(limit.resolve, this.#options.timeoutMs);
@@ -206,13 +206,12 @@ export interface ScriptCall {
   readonly onLate?: (reply: string | number | null) => void;
 }
 
-const CONNECTION_OPTIONS: RedisOptions = {
+const CONNECTION_OPTIONS: RedisClientOptions = {
   connectTimeout: CONNECT_WITHIN_MS,
   disconnectTimeout: DISCONNECT_WITHIN_MS,
   enableOfflineQueue: false,
   autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: 0,
-  replyMapping: 'legacy',
   retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 10), LONGEST_RECONNECT_WAIT_MS),
   // After a fail-over the address may still lead to the old primary.
   reconnectOnError: (error) => reasonOf(error) === 'READONLY',

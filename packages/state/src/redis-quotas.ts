@@ -15,7 +15,7 @@ import { StateError } from './state-error.js';
 import { END, HOLD, TAKE } from './redis-quota-scripts.js';
 
 export interface RedisQuotasOptions {
-  /** `redis://` or `rediss://`; may hold a login. */
+  /** As `parseRedisUrl` reads it: a server, its sentinels or its cluster; may hold a login. */
   readonly url: string;
   /** Of all keys: installations that share a Redis are told apart by it. */
   readonly prefix?: string | undefined;

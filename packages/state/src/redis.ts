@@ -5,7 +5,7 @@ import { ACQUIRE, ADD, COMPARE_AND_SWAP, RELEASE, RENEW } from './redis-scripts.
 import type { Lease, SharedState, StateRecord } from './shared-state.js';
 
 export interface RedisStateOptions {
-  /** `redis://` or `rediss://`; may hold a login. */
+  /** As `parseRedisUrl` reads it: a server, its sentinels or its cluster; may hold a login. */
   readonly url: string;
   /** Of all keys: installations that share a Redis are told apart by it. */
   readonly prefix?: string | undefined;

@@ -1,3 +1,4 @@
+import { parseRedisUrl } from '@moltbot/redis';
 import { z } from 'zod';
 import { formatByteSize, parseByteSize } from './byte-size.js';
 import { formatDuration, parseDuration } from './duration.js';
@@ -108,4 +109,9 @@ export function differencesOf<Shape extends z.core.$ZodShape>(
 function withoutDefault(field: z.ZodType): z.ZodType {
   if (field instanceof z.ZodDefault || field instanceof z.ZodPrefault) return field.def.innerType as z.ZodType;
   return field;
+}
+
+/** A Redis server, its sentinels (`redis+sentinel://`) or a cluster (`redis+cluster://`). */
+export function isRedisAddress(url: string): boolean {
+  return parseRedisUrl(url) !== undefined;
 }

@@ -1,6 +1,6 @@
 import type { TokenRow, TokenStore } from '@moltbot/auth';
 import type { Secret } from '@moltbot/contracts';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '@moltbot/redis';
 import { checkId, checkWrite } from './check-row.js';
 import { connectRedis, redisStoreError } from './redis-connection.js';
 import { createRedisWriter } from './redis-writer.js';
@@ -8,7 +8,7 @@ import { createRowWatch, type RowPush, type RowStamps } from './row-watch.js';
 import { createTimeLimit } from './time-limit.js';
 
 export interface RedisTokenStoreOptions {
-  /** redis:// or rediss:// */
+  /** A server, its sentinels or its cluster, as `parseRedisUrl` reads it. */
   readonly url: string | Secret;
   /** The hash of the rows; the channel has the same name. */
   readonly key?: string;
@@ -132,7 +132,7 @@ function listenToRedis({ connection, channel, changed, heard }: RedisListener): 
     if (!stopped) heard(false);
   });
 
-  async function begin(client: Redis): Promise<void> {
+  async function begin(client: RedisClient): Promise<void> {
     try {
       await client.subscribe(channel);
       if (!stopped) heard(true);

@@ -1,5 +1,6 @@
 import { MoltbotError } from '@moltbot/contracts';
-import { Redis, type RedisOptions } from 'ioredis';
+import { connectRedis as connectClient, type RedisClient, type RedisClientOptions } from '@moltbot/redis';
+import * as library from 'ioredis';
 
 export interface RedisConnectionOptions {
   readonly url: string;
@@ -8,9 +9,9 @@ export interface RedisConnectionOptions {
 
 /** A client that never waits longer than the limit, never sends a command twice, and keeps none for later. */
 export interface RedisConnection {
-  readonly client: Redis;
+  readonly client: RedisClient;
   /** @throws what the client throws, and `Error` where it is not connected within the limit */
-  run<Value>(command: (client: Redis) => Promise<Value>): Promise<Value>;
+  run<Value>(command: (client: RedisClient) => Promise<Value>): Promise<Value>;
   close(): void;
 }
 
@@ -18,7 +19,7 @@ const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 1_000;
 
 export function connectRedis({ url, limitMs }: RedisConnectionOptions): RedisConnection {
-  const options: RedisOptions = {
+  const options: RedisClientOptions = {
     connectTimeout: limitMs,
     commandTimeout: limitMs,
     disconnectTimeout: 200,
@@ -30,10 +31,10 @@ export function connectRedis({ url, limitMs }: RedisConnectionOptions): RedisCon
     connectionName: 'moltbot-credentials',
     lazyConnect: true,
   };
-  const client = new Redis(url, options);
+  const client = connectClient({ library, url, options });
   client.on('error', () => {});
 
-  async function run<Value>(command: (client: Redis) => Promise<Value>): Promise<Value> {
+  async function run<Value>(command: (client: RedisClient) => Promise<Value>): Promise<Value> {
     await whenReady(client, limitMs);
     try {
       return await command(client);
@@ -48,7 +49,7 @@ export function connectRedis({ url, limitMs }: RedisConnectionOptions): RedisCon
 }
 
 /** The connection is made when it is first asked for; where one broke, the next attempt is waited for. */
-async function whenReady(client: Redis, limitMs: number): Promise<void> {
+async function whenReady(client: RedisClient, limitMs: number): Promise<void> {
   if (client.status === 'ready') return;
   if (client.status === 'end') throw new Error('the connection was closed');
   if (client.status === 'wait') client.connect().catch(() => undefined);

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import { isCluster, onReplica, parseRedisUrl, type RedisClient } from '@moltbot/redis';
 import { connectRedis, type RedisConnection, type RedisConnectionOptions } from './redis-connection.js';
 
 export interface RedisWriterOptions {
@@ -24,7 +24,8 @@ return 1`;
 /** More wait for one another: a process seldom has two refreshes at once. */
 const MAX_CONNECTIONS = 4;
 /** Of the time that a command may take. */
-const WAIT_SHARE = 0.8;
+const WAIT_SHARE = 0.6;
+const REPLICA_SHARE = 0.2;
 /** Before 7.2 (also by a proxy that does not know it), with `appendonly no`, or not allowed to this user. */
 const NO_WAITAOF = /unknown command|appendonly is disabled|^NOPERM/i;
 
@@ -36,6 +37,7 @@ export function createRedisWriter({ connection, key, onNotDurable }: RedisWriter
   const all: RedisConnection[] = [];
   const idle: RedisConnection[] = [];
   const waiting: ((connection: RedisConnection) => void)[] = [];
+  const replicated = parseRedisUrl(connection.url)?.kind !== 'single';
   let canWait = true;
   let checked = false;
 
@@ -69,11 +71,16 @@ export function createRedisWriter({ connection, key, onNotDurable }: RedisWriter
     else next(free);
   }
 
-  async function waitForDisk(client: Redis): Promise<void> {
+  async function waitForDisk(client: RedisClient): Promise<void> {
     if (!canWait) return;
     try {
-      const reply = await client.call('WAITAOF', 1, 0, Math.floor(connection.limitMs * WAIT_SHARE));
-      if (Array.isArray(reply) && Number(reply[0]) < 1) throw new Error('The disk of the server took too long');
+      // Of a cluster, the nodes that this connection wrote to; the others have nothing to wait for.
+      const nodes = isCluster(client) ? client.nodes('master') : [client];
+      const withinMs = Math.floor(connection.limitMs * WAIT_SHARE);
+      const replies = await Promise.all(nodes.map(async (node) => node.call('WAITAOF', 1, 0, withinMs)));
+      if (replies.some((reply) => Array.isArray(reply) && Number(reply[0]) < 1)) {
+        throw new Error('The disk of the server took too long');
+      }
     } catch (error) {
       if (!NO_WAITAOF.test(error instanceof Error ? error.message : '')) throw error;
       canWait = false;
@@ -81,7 +88,7 @@ export function createRedisWriter({ connection, key, onNotDurable }: RedisWriter
   }
 
   /** Older servers than 7.2 tell it here only; a user that may not ask learns nothing. */
-  async function checkOnce(client: Redis): Promise<void> {
+  async function checkOnce(client: RedisClient): Promise<void> {
     if (checked) return;
     checked = true;
     const text = await client.info('persistence').catch(() => '');
@@ -95,8 +102,11 @@ export function createRedisWriter({ connection, key, onNotDurable }: RedisWriter
         return await taken.run(async (client) => {
           await checkOnce(client);
           const written = await client.eval(COMPARE_AND_SWAP, 1, key, id, String(version), String(version + 1), value);
-          if (written === 1) await waitForDisk(client);
-          return written === 1;
+          if (written !== 1) return false;
+          await waitForDisk(client);
+          // What only the primary has is lost when another takes over; where there is no replica nobody can.
+          if (replicated) await onReplica(client, Math.floor(connection.limitMs * REPLICA_SHARE));
+          return true;
         });
       } finally {
         giveBack(taken);

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { MoltbotError, Secret } from '@moltbot/contracts';
+import { isRedisUrl } from '@moltbot/redis';
 import { embeddedPostgresStatus, openDatabase, schemaStanding } from '@moltbot/storage';
 import {
   type Check,
@@ -9,7 +10,7 @@ import {
   finding,
   type Observation,
 } from '../check.js';
-import { pingRedis } from '../measure/ping-redis.js';
+import { askRedis } from '../measure/ask-redis.js';
 import { codeOf } from '../measure/sign-in-endpoints.js';
 
 const CONNECT_MS = 4_000;
@@ -70,7 +71,7 @@ export const queueReachable: Check = configuredCheck('queue.reachable', async ({
   const { url } = config.settings.queue;
   if (url === 'storage') return [];
   return [
-    /^rediss?:/.test(url)
+    isRedisUrl(url)
       ? await reachRedis(url, 'queue-unreachable', signal)
       : await reachPostgres(url, 'queue-unreachable'),
   ];
@@ -79,7 +80,7 @@ export const queueReachable: Check = configuredCheck('queue.reachable', async ({
 export const stateReachable: Check = configuredCheck('state.reachable', async ({ config }, signal) => {
   const { state, queue } = config.settings;
   const url = state.url === 'auto' ? queue.url : state.url;
-  return /^rediss?:/.test(url) ? [await reachRedis(url, 'state-unreachable', signal)] : [];
+  return isRedisUrl(url) ? [await reachRedis(url, 'state-unreachable', signal)] : [];
 });
 
 export const credentialsStore: Check = configuredCheck('credentials.store', async ({ config, signIns }) => {
@@ -111,7 +112,7 @@ async function reachRedis(
   signal: AbortSignal,
 ): Promise<Observation> {
   const where = shownUrl(url);
-  const answer = await pingRedis({ url, signal: AbortSignal.any([signal, AbortSignal.timeout(CONNECT_MS)]) });
+  const answer = await askRedis({ url, signal: AbortSignal.any([signal, AbortSignal.timeout(CONNECT_MS)]) });
   if (answer.problem !== undefined) return unreachable(code, where, answer.problem);
   return {
     status: 'ok',

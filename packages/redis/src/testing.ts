@@ -1,0 +1,1 @@
+export { type RedisFleet, startRedisCluster, startSentinels } from './testing/redis-fleet.js';
