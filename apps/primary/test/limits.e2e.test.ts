@@ -414,6 +414,21 @@ async function openStream(key: Key): Promise<IncomingMessage> {
 }
 
 describe('what is submitted', () => {
+  it('can be cancelled by whoever is at their limit', async () => {
+    const key = await createKey({ requests_per_minute: 1 }, ['jobs']);
+    const headers = { authorization: `Bearer ${key.key}`, 'content-type': 'application/json' };
+    const post = async (path: string, body?: object) =>
+      fetch(`${servers[0].url}/v1/jobs${path}`, { method: 'POST', headers, body: JSON.stringify(body ?? {}) });
+    const submitted = await post('', { type: 'probe', delay: '1h' });
+    const { id } = (await submitted.json()) as { readonly id: string };
+    expect((await post('', { type: 'probe' })).status).toBe(429);
+    const cancelled = await post(`/${id}/cancel`);
+    expect(cancelled.status).toBe(200);
+    expect(await cancelled.json()).toMatchObject({ id, state: 'cancelled' });
+    expect((await post('/none/cancel')).status).toBe(404);
+    expect((await post(`/${id}/retry`)).status).toBe(429);
+  });
+
   it('counts as a request, and looking at it does not', async () => {
     const key = await createKey({ requests_per_minute: 3 }, ['jobs', 'chat']);
     const headers = { 'x-api-key': key.key, 'content-type': 'application/json' };

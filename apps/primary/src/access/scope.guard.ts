@@ -39,8 +39,7 @@ export class ScopeGuard implements CanActivate {
     request.caller = { ...caller, identity };
     access.permit(identity, scope);
     if (identity !== undefined) storage.apiKeys.touch(identity.keyId);
-    // What is submitted counts as a request; what it then uses of models is counted where it is used.
-    const standing = request.method === 'POST' && scope === 'jobs' ? await limits.count(identity) : {};
+    const standing = scope === 'jobs' && isCounted(request) ? await limits.count(identity) : {};
     void http.getResponse<FastifyReply>().headers({
       ...standing,
       'x-request-id': caller.requestId,
@@ -49,6 +48,11 @@ export class ScopeGuard implements CanActivate {
     });
     return true;
   }
+}
+
+/** What is submitted counts as a request; what it then uses of models is counted where it is used. Who is at the limit can still cancel. */
+function isCounted({ method, routeOptions }: FastifyRequest): boolean {
+  return method === 'POST' && routeOptions.url?.endsWith('/cancel') !== true;
 }
 
 /** A page's GET may come without an Origin; browsers then still say that it is of another site (Fetch Metadata). */
