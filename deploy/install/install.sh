@@ -164,6 +164,9 @@ main() {
 find_prefix() {
   if [ -z "$prefix" ]; then
     if [ -z "${HOME:-}" ]; then fail usage 'HOME is not set: say where to with --prefix DIR'; fi
+    if [ "$(id -u)" = 0 ] && [ -n "${SUDO_USER:-}" ]; then
+      fail usage "run it without sudo: it installs for you alone, and needs no root (or say where to with --prefix DIR)"
+    fi
     prefix=$HOME/.moltbot
   fi
   case $prefix in
@@ -682,10 +685,18 @@ use_version() {
     renameSync(`${app}/.current.new`, `${app}/current`);' "$app" "$version"
 }
 
-# The version before stays: what runs now may still be it, and one can go back to it.
+# The version before stays, so that one can go back to it; and any that something still runs from.
 remove_old() {
+  # Without programs that would find themselves.
+  if [ -d /proc/self ]; then
+    run=$(cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\000' '\n') || run=''
+  else
+    run=$(ps -A -o args= 2>/dev/null) || run=''
+  fi
   for found in "$app"/versions/*; do
-    case ${found##*/} in "$version" | "$previous" | '*') ;; *) rm -rf "$found" ;; esac
+    case ${found##*/} in "$version" | "$previous" | '*') continue ;; esac
+    case $run in *"/versions/${found##*/}/"*) continue ;; esac
+    rm -rf "$found"
   done
 }
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { spawn } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -289,11 +290,15 @@ describe('another version', () => {
       const text = `# mine\n${JSON.stringify(settings)}\n`;
       writeFileSync(join(prefix, 'config.yml'), text);
       const next = await buildVariant({ of: join(folder, 'release'), folder: join(folder, 'next'), version: '0.2.0' });
+      // One that nobody uses any more, and one that still runs: its code is loaded when it is needed.
+      for (const name of ['0.0.8', '0.0.9']) mkdirSync(join(prefix, 'app/versions', name));
+      const old = spawn('sh', ['-c', 'read line', join(prefix, 'app/versions/0.0.9/lib/primary.js')]);
       const ran = await moltbot('update', '--from', next, '--json');
+      old.kill();
       expect(ran.stderr).toBe('');
       expect(JSON.parse(ran.stdout)).toMatchObject({ version: '0.2.0', previous: '0.1.0', changed: true });
       expect((await moltbot('--version')).stdout).toBe('0.2.0\n');
-      expect(readdirSync(join(prefix, 'app/versions')).sort()).toEqual(['0.1.0', '0.2.0']);
+      expect(readdirSync(join(prefix, 'app/versions')).sort()).toEqual(['0.0.9', '0.1.0', '0.2.0']);
       expect(readFileSync(join(prefix, 'config.yml'), 'utf8')).toBe(text);
       expect(JSON.parse((await moltbot('update', '--from', next, '--json')).stdout)).toMatchObject({ changed: false });
     },
@@ -326,7 +331,7 @@ describe('another version', () => {
       expect(ran.code).toBe(1);
       expect(ran.stderr).toMatch(words);
       expect(inUse()).toBe('versions/0.2.0');
-      expect(readdirSync(join(prefix, 'app/versions')).sort()).toEqual(['0.1.0', '0.2.0']);
+      expect(readdirSync(join(prefix, 'app/versions')).sort()).toEqual(['0.0.9', '0.1.0', '0.2.0']);
       expect(readdirSync(join(prefix, 'app'))).not.toContain('.staging');
     },
     LONG,
