@@ -179,10 +179,10 @@ describe('setConfigValue', () => {
       'models.policy_chain': fc.constant('careful'),
       'drill.schedule': fc.constantFrom('30 4 * * *', '*/5 0-6 1 * 7'),
       'storage.url': fc.constantFrom('embedded', 'postgres://a:b@c/d?e=f#g'),
-      'queue.url': fc.constantFrom('storage', 'redis://127.0.0.1:6379/1'),
+      'queue.url': fc.constantFrom('storage', 'redis://127.0.0.1:6379/1', 'redis+sentinel://:p@a,b:1/main/2'),
       'credentials.store': fc.constantFrom('auto', 'file', 'rediss://127.0.0.1:6379/1'),
       'objects.url': fc.constantFrom('folder', 'https://s3.example.com/moltbot'),
-      'state.url': fc.constantFrom('memory', 'redis://127.0.0.1:6379/1'),
+      'state.url': fc.constantFrom('memory', 'redis://127.0.0.1:6379/1', 'rediss+cluster://u:p@a,[::1]:7000'),
       'log_analysis.folders': fc.constantFrom('[]', '["/var/log/my-app"]'),
       'server.host': fc.constantFrom('::1', '0.0.0.0', 'a.example', '1'),
       'logs.file': fc

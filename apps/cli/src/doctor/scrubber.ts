@@ -1,5 +1,6 @@
 import { type Environment, type LoadedConfig, readProxyEnvironment } from '@moltbot/config';
 import { Secret } from '@moltbot/contracts';
+import { parseRedisUrl } from '@moltbot/redis';
 
 /** Too short to be told from ordinary words. */
 const SHORTEST = 6;
@@ -16,6 +17,11 @@ export function createScrubber(options: { readonly config: LoadedConfig | undefi
   };
   const addLogin = (text: string | undefined): void => {
     const url = URL.parse(text ?? '');
+    // Several hosts are more than a URL can have.
+    const redis = text === undefined ? undefined : parseRedisUrl(text);
+    const logins =
+      redis?.kind === 'sentinel' ? [redis.login, redis.sentinelLogin] : redis?.kind === 'cluster' ? [redis.login] : [];
+    for (const { username, password } of logins) for (const part of [password, username]) add(part);
     for (const part of [url?.password, url?.username]) {
       if (part === undefined || part === '') continue;
       add(part);

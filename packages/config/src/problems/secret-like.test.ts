@@ -58,5 +58,8 @@ describe('what may be shown', () => {
   it('a URL without its user and password', () => {
     expect(withoutUserInfo('postgres://ann:p@ss@host/db')).toBe('postgres://***@host/db');
     expect(withoutUserInfo('postgres://host/db')).toBe('postgres://host/db');
+    expect(withoutUserInfo('redis+sentinel://:pw@a:1,b/main?sentinel_username=u&sentinel_password=p%26q#x')).toBe(
+      'redis+sentinel://***@a:1,b/main?sentinel_username=u&sentinel_password=***#x',
+    );
   });
 });

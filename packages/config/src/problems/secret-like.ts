@@ -69,5 +69,5 @@ export function showFound(path: SettingPath, value: unknown): string {
 
 /** A URL without user info, for printing; other text as it is. */
 export function withoutUserInfo(text: string): string {
-  return text.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, '$1***@');
+  return text.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, '$1***@').replace(/([?&][\w-]*password=)[^&#]*/gi, '$1***');
 }
