@@ -6,8 +6,8 @@ const MAX_BYTES = 1_073_741_824;
 
 /** Keeps files of jobs in the object store, which is opened for the first of them. */
 export function createArtifactKeeper(objects: () => Promise<ObjectStore>): JobDeps['keepArtifact'] {
-  return async (jobId, { name, contentType, body }, signal) => {
+  return async (jobId, { name, contentType, body, maxBytes = MAX_BYTES }, signal) => {
     const store = await objects();
-    await store.put({ key: jobArtifactPrefix(jobId) + name, body, contentType, maxBytes: MAX_BYTES, signal });
+    await store.put({ key: jobArtifactPrefix(jobId) + name, body, contentType, maxBytes, signal });
   };
 }

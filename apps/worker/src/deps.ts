@@ -50,6 +50,8 @@ export interface NewArtifact {
   readonly name: string;
   readonly contentType: string;
   readonly body: AsyncIterable<Uint8Array>;
+  /** By default 1 GB. */
+  readonly maxBytes?: number;
 }
 
 /** What handlers may use; built once in `wiring.ts`. */

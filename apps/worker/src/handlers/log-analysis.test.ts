@@ -1,9 +1,11 @@
+import type { PassThrough } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { settingsSchema } from '@moltbot/config';
 import { JOBS, MoltbotError } from '@moltbot/contracts';
 import { createLogger } from '@moltbot/observability';
 import type { StoredObject } from '@moltbot/storage';
-import type { JobContext, JobDeps } from '../deps.js';
+import type { JobContext, JobDeps, NewArtifact } from '../deps.js';
 import { createThreadPool, type ThreadPool } from '../threads/thread-pool.js';
 import { logAnalysis } from './log-analysis.js';
 
@@ -36,8 +38,11 @@ async function run(options: {
     threads,
     settings: () => settingsSchema.parse({}),
     objects: async () => store,
-    keepArtifact: async (_job: string, { name, body }: { name: string; body: AsyncIterable<Uint8Array> }) =>
-      (options.keep ?? drain)(name, body),
+    keepArtifact: async (_job: string, { name, body, maxBytes }: NewArtifact) => {
+      // A file as long as the log has the log's limit.
+      expect(maxBytes).toBe(name === 'templates.jsonl' ? 68_719_476_736 : undefined);
+      await (options.keep ?? drain)(name, body);
+    },
   } as unknown as JobDeps;
   const context: JobContext = {
     jobId: 'j',
@@ -126,6 +131,28 @@ describe('a log analysis', () => {
     });
     await expect(running).rejects.toMatchObject({ code: 'job_cancelled' });
     expect(left).toBe(true);
+  });
+
+  it('leaves nothing behind at a slow store for each piece that waited', async () => {
+    let listeners = 0;
+    let waited = 0;
+    await run({
+      async *pieces() {
+        for (let index = 0; index < 200; index += 1) yield PIECE;
+      },
+      payload: { templates_jsonl: true },
+      keep: async (name, body) => {
+        if (name !== 'templates.jsonl') return drain(name, body);
+        const stream = body as PassThrough;
+        for await (const _piece of stream) {
+          if (stream.writableNeedDrain) waited += 1;
+          listeners = Math.max(listeners, stream.listenerCount('close'));
+          await delay(20);
+        }
+      },
+    });
+    expect(waited).toBeGreaterThan(10);
+    expect(listeners).toBeLessThan(8);
   });
 
   it('fails where the template of each line can’t be stored, and keeps nobody waiting', async () => {

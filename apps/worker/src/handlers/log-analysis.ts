@@ -96,12 +96,12 @@ class Readers {
 
 /** The file of the template of each line, stored as it comes. */
 class Templates {
-  readonly #deps: Pick<JobDeps, 'keepArtifact'>;
+  readonly #deps: Pick<JobDeps, 'keepArtifact' | 'settings'>;
   readonly #context: JobContext;
   #stream: PassThrough | undefined;
   #stored: Promise<void> | undefined;
 
-  constructor(deps: Pick<JobDeps, 'keepArtifact'>, context: JobContext) {
+  constructor(deps: Pick<JobDeps, 'keepArtifact' | 'settings'>, context: JobContext) {
     this.#deps = deps;
     this.#context = context;
   }
@@ -109,12 +109,13 @@ class Templates {
   /** Resolves when there is room for more. @throws MoltbotError of the store */
   async write(bytes: Uint8Array): Promise<void> {
     const stream = this.#begin();
-    if (stream.write(bytes)) return;
-    const drained = new Promise<void>((resolve) => {
-      stream.once('drain', resolve);
-      stream.once('close', resolve);
-    });
-    await Promise.race([drained, this.#stored]);
+    if (!stream.write(bytes) && !stream.destroyed) {
+      const room = Promise.withResolvers<void>();
+      stream.on('drain', room.resolve).on('close', room.resolve);
+      await room.promise;
+      stream.off('drain', room.resolve).off('close', room.resolve);
+    }
+    if (stream.destroyed) await this.#stored;
   }
 
   async end(): Promise<void> {
@@ -132,11 +133,17 @@ class Templates {
     if (this.#stream !== undefined) return this.#stream;
     const stream = new PassThrough({ highWaterMark: WAITING });
     stream.on('error', () => {});
-    const file = { name: 'templates.jsonl', contentType: 'application/x-ndjson', body: stream };
+    const file = {
+      name: 'templates.jsonl',
+      contentType: 'application/x-ndjson',
+      body: stream,
+      // About as long as the log.
+      maxBytes: this.#deps.settings().log_analysis.max_unpacked_size,
+    };
     this.#stream = stream;
     this.#stored = this.#deps.keepArtifact(this.#context.jobId, file, this.#context.signal);
     // Whoever writes or ends it is told; a rejection meanwhile is not unhandled.
-    this.#stored.catch(() => undefined);
+    this.#stored.catch(() => stream.destroy());
     return stream;
   }
 }
