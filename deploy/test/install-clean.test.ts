@@ -39,12 +39,14 @@ if (lacks !== undefined) {
       folder = mkdtempSync(join(tmpdir(), 'moltbot-install-'));
       chmodSync(folder, 0o755);
       const release = join(folder, 'release');
+      mkdirSync(release);
+      const making = makeCleanRoot({ shared: { [release]: '/release', [dirname(process.execPath)]: '/opt/node24' } });
       await buildBundle(release, '0.1.0');
       const tarball = await buildPackage(join(folder, 'package'), '0.1.0');
       registry = await openLocalRegistry();
       registry.publish(readFileSync(tarball));
       publishCompanions(registry, nodePackageOf(SCRIPT));
-      root = await makeCleanRoot({ shared: { [release]: '/release', [dirname(process.execPath)]: '/opt/node24' } });
+      root = await making;
       mkdirSync(join(root.path, 'opt/node20'));
       // Says what a Node 20 says; that one would run nothing of ours.
       writeFileSync(join(root.path, 'opt/node20/node'), '#!/bin/sh\necho 20.20.2\n', { mode: 0o755 });

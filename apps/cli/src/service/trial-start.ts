@@ -87,7 +87,9 @@ async function untilReady(
 async function end(child: ChildProcess): Promise<void> {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   const closed = once(child, 'close');
-  child.kill('SIGTERM');
+  // Windows knows no SIGTERM that a program could hear; the closed channel says the same.
+  if (process.platform === 'win32') child.disconnect();
+  else child.kill('SIGTERM');
   const timer = setTimeout(() => child.kill('SIGKILL'), ENDS_WITHIN_MS);
   await closed;
   clearTimeout(timer);
