@@ -60,7 +60,9 @@ async function deleteArtifacts(deps: JobDeps, before: number, signal: AbortSigna
   let deleted = 0;
   let after: string | undefined;
   let last = { id: '', kept: true };
-  for (let round = 0; round < MOST_ROUNDS; round += 1) {
+  // Each run begins at the first key: what is kept must not hide what comes after it.
+  while (deleted < MOST_ROUNDS * OBJECTS_AT_ONCE) {
+    signal.throwIfAborted();
     const page = await objects.list({
       prefix: JOB_ARTIFACTS,
       limit: OBJECTS_AT_ONCE,

@@ -228,6 +228,32 @@ describe('jobs that look after the database', () => {
     expect(await retention({}, later, context)).toMatchObject({ artifacts: 0 });
   });
 
+  it('finds the old files of forgotten jobs however many young ones are before them', async () => {
+    const young = 250_000;
+    const keyOf = (index: number): string => `jobs/probe-0-${String(index).padStart(8, '0')}-gone/a.json`;
+    let pages = 0;
+    const deleted: string[] = [];
+    const many: Partial<ObjectStore> = {
+      list: async ({ after, limit }) => {
+        pages += 1;
+        const from = after === undefined ? 0 : Number(after.slice(13, 21)) + 1;
+        return Array.from({ length: Math.max(0, Math.min(limit, young + 1 - from)) }, (_, index) => ({
+          key: keyOf(from + index),
+          size: 1,
+          sha256: undefined,
+          contentType: '',
+          modifiedAt: from + index === young ? 0 : Date.now(),
+        }));
+      },
+      delete: async (key) => deleted.push(key) > 0,
+    };
+    const own = { ...context, signal: new AbortController().signal };
+    const result = await retention({}, { ...deps(), objects: async () => many as ObjectStore }, own);
+    expect(result).toMatchObject({ artifacts: 1 });
+    expect(deleted).toEqual([keyOf(young)]);
+    expect(pages).toBe(251);
+  });
+
   it('stops in the middle where it is told to', async () => {
     abort.abort(new Error('stop'));
     await expect(retention({}, deps(), context)).rejects.toThrow('stop');

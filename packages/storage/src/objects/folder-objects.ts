@@ -124,7 +124,7 @@ export async function openFolderObjects(options: { readonly directory: string })
       orFolderFailure(async () => {
         checkObjectPrefix(prefix);
         const found: StoredObject[] = [];
-        for await (const key of keysUnder(keys, '', prefix)) {
+        for await (const key of keysUnder(keys, { folder: '', prefix, after })) {
           if (key <= after || !key.startsWith(prefix)) continue;
           const entry = await readIndex(key);
           if (entry !== undefined) found.push(toObject(key, entry));
@@ -136,8 +136,12 @@ export async function openFolderObjects(options: { readonly directory: string })
   };
 }
 
-/** Keys in their order; folders that can't hold the prefix are not looked into. */
-async function* keysUnder(root: string, folder: string, prefix: string): AsyncGenerator<string, void, undefined> {
+/** Keys in their order; folders that can't hold the prefix, or only what is not after, are not looked into. */
+async function* keysUnder(
+  root: string,
+  of: { readonly folder: string; readonly prefix: string; readonly after: string },
+): AsyncGenerator<string, void, undefined> {
+  const { folder, prefix, after } = of;
   const entries = await readdir(join(root, folder), { withFileTypes: true }).catch((error: unknown) => {
     if (isMissing(error)) return [];
     throw error;
@@ -150,7 +154,8 @@ async function* keysUnder(root: string, folder: string, prefix: string): AsyncGe
   for (const name of names) {
     const key = folder + name;
     if (!key.endsWith('/')) yield key;
-    else if (key.startsWith(prefix) || prefix.startsWith(key)) yield* keysUnder(root, key, prefix);
+    else if (key < after && !after.startsWith(key)) continue;
+    else if (key.startsWith(prefix) || prefix.startsWith(key)) yield* keysUnder(root, { ...of, folder: key });
   }
 }
 
