@@ -27,7 +27,9 @@ export interface ReadChainOptions {
   readonly chain: string;
 }
 
-const NOWHERE = 'http://127.0.0.1:9/v1';
+/** Nobody calls them here: they only have to differ from every other address. */
+const LOCAL_MODELS = 'http://local-models.invalid/v1';
+const DEMO = 'http://demo.invalid/v1';
 
 /** The operator's chain as it stands in the settings. Asks nobody. @throws MoltbotError `model_not_found`, `config_invalid` */
 export function readChain({ settings: own, credentials, chain }: ReadChainOptions): DrilledChain {
@@ -35,9 +37,9 @@ export function readChain({ settings: own, credentials, chain }: ReadChainOption
     const known = ['default', ...Object.keys(own.models.chains)].join(', ');
     throw new MoltbotError('model_not_found', `There is no chain \`${chain}\`; there are: ${known}`);
   }
-  const settings = withLocalProvider(own, { baseUrl: NOWHERE, token: '' });
+  const settings = withLocalProvider(own, { baseUrl: LOCAL_MODELS, token: '' });
   const vault = createPlaceholderVault({ credentials });
-  const router = createModelRouter({ settings: () => settings, vault, demoBaseUrl: () => NOWHERE });
+  const router = createModelRouter({ settings: () => settings, vault, demoBaseUrl: () => DEMO });
   const plan = router.plan({ model: chain });
   const targets = plan.models.map((model): ChainTarget => {
     const paying = vault.credentialsFor(model.provider.name);

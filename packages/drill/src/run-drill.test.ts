@@ -124,14 +124,27 @@ describe('a drill', () => {
       { primary: 'gemini:a', fallbacks: ['gemini:b'] },
       ['one-provider', 'one-credential', 'answer-lost'],
     ],
+    ['one address', { primary: 'mine:m', fallbacks: ['other:m'] }, ['one-address']],
+    [
+      'nothing, with a model of this machine and the demo',
+      { primary: 'local:tiny', fallbacks: ['demo:assistant'] },
+      [],
+    ],
     ['a model without a key', { primary: 'openai:a', fallbacks: ['vllm:x', 'azure:y'] }, ['not-ready']],
   ])('finds what hangs on %s', async (_, models, expected) => {
     const report = await drill(models, {
       rows: ['connection-refused', 'status-401'],
-      more: { providers: { ...PROVIDERS, azure: { kind: 'openai', base_url: 'http://192.0.2.2/v1' } } },
+      more: {
+        local_models: { models: { tiny: { file: 'tiny.gguf' } } },
+        providers: {
+          ...PROVIDERS,
+          azure: { kind: 'openai', base_url: 'http://192.0.2.2/v1' },
+          other: { kind: 'openai-compatible', base_url: 'http://192.0.2.1/v2' },
+        },
+      },
     });
     expect(codes(report)).toEqual(expected);
-    expect(report.verdict).toBe('failed');
+    expect(report.verdict).toBe(expected.length === 0 ? 'passed' : 'failed');
     expect(report.runs.flatMap(({ problems }) => problems)).toEqual([]);
   });
 

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import * as library from 'ioredis';
-import { connectRedis, type RedisClient } from './connect-redis.js';
+import { connectRedis, isCluster, type RedisClient } from './connect-redis.js';
 import { onReplica } from './on-replica.js';
 import { probeRedis } from './probe-redis.js';
 import { type RedisFleet, startRedisCluster, startSentinels } from './testing/redis-fleet.js';
@@ -67,7 +67,7 @@ describe('a client', () => {
         one.on('error', () => undefined);
         seen.push(one);
       });
-      const copy = client.duplicate();
+      const copy = isCluster(client) ? client.duplicate() : client.duplicate();
       expect(seen).toEqual([client, copy]);
       expect(await copy.get('no-such-key')).toBeNull();
       copy.disconnect();
@@ -76,7 +76,7 @@ describe('a client', () => {
 
   it('ends when it is closed, also while it still looks for a sentinel', async () => {
     const client = connect('redis+sentinel://127.0.0.1:1/main');
-    const copy = client.duplicate();
+    const copy = isCluster(client) ? client.duplicate() : client.duplicate();
     copy.on('error', () => undefined);
     await pause(200);
     client.disconnect();

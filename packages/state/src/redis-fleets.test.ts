@@ -38,6 +38,8 @@ async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   }
 }
 
+const ASK = { tokens: 0, tokensPerMinute: undefined, parallel: undefined };
+
 /** Which key of the shared state is in the slot that has to move. */
 const slotOf = () => `{fleet-${prefixes}:state}`;
 
@@ -66,11 +68,10 @@ describe.each(['sentinels', 'cluster'] as const)('shared state in a Redis with %
     const quotas = openQuotas({ url, prefix: `fleet-${prefixes}`, onEvent: (event) => events.push(event) });
     opened.push(quotas);
     await until(
-      async () =>
-        (await quotas.take({ key: 'warm', requestsPerMinute: 9_000, tokens: 0 })).granted && events.length > 0,
+      async () => (await quotas.take({ ...ASK, key: 'warm', requestsPerMinute: 9_000 })).granted && events.length > 0,
     );
     for (let caller = 0; caller < 12; caller += 1) {
-      const ask = { key: `caller-${caller}`, requestsPerMinute: 1, tokens: 0 };
+      const ask = { ...ASK, key: `caller-${caller}`, requestsPerMinute: 1 };
       expect((await quotas.take(ask)).granted).toBe(true);
       expect((await quotas.take(ask)).granted).toBe(false);
     }
