@@ -69,7 +69,11 @@ describe('a Redis behind sentinels', () => {
     const refused: number[] = [];
     const submitting = (async () => {
       for (let index = 0; !going.signal.aborted; index += 1) {
-        const response = await post('/v1/jobs', { type: 'probe', payload: {} }, { 'idempotency-key': `probe-${index}` });
+        const response = await post(
+          '/v1/jobs',
+          { type: 'probe', payload: {} },
+          { 'idempotency-key': `probe-${index}` },
+        );
         const body = (await response.json()) as { readonly id?: string };
         if (response.ok && body.id !== undefined) accepted.add(body.id);
         else refused.push(response.status);
