@@ -106,6 +106,8 @@ describe('moltbot jobs', () => {
       [['probe', ...files], /takes no files here; these do: log-analysis/],
       [['log-analysis', join(home.path, 'none.log')], /none\.log can’t be read \(ENOENT\)/],
       [['log-analysis', home.path], /no regular file/],
+      // Uploaded again they are other files: the second submission would be a conflict.
+      [['log-analysis', ...files, '--idempotency-key', 'one'], /Files are uploaded anew each time/],
     ] as const) {
       expect(await run(['submit', ...args])).toMatchObject({ code: 2, stderr: expect.stringMatching(message) });
     }

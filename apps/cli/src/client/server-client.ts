@@ -44,6 +44,8 @@ export async function createServerClient(context: CommandContext, options: Comma
       return await sendHttpRequest({ url: url + path, headers: { ...headers, ...more }, body, stream, signal });
     } catch (error) {
       if (signal?.aborted === true) throw signal.reason;
+      // What was to be sent failed, not the server.
+      if (error instanceof CommandError) throw error;
       throw new CommandError('unreachable', messages.unreachable(url), { cause: error });
     }
   };

@@ -26,13 +26,19 @@ export async function uploadFile(options: {
     `${before.join('')}${part(`name="file"; filename="${quoted(file.name)}"`)}content-type: application/octet-stream\r\n\r\n`,
   );
   const tail = Buffer.from(`\r\n--${boundary}--\r\n`);
+  const unreadable = (why: string, cause?: unknown): CommandError =>
+    new CommandError('failed', context.messages.jobFileUnreadable(file.name, why), { cause });
   async function* body(): AsyncGenerator<Buffer, void, undefined> {
     yield head;
     for (let sent = 0; sent < file.size; ) {
       const buffer = Buffer.allocUnsafe(Math.min(PIECE, file.size - sent));
-      const { bytesRead } = await file.handle.read(buffer, 0, buffer.length, sent);
+      const { bytesRead } = await file.handle
+        .read(buffer, 0, buffer.length, sent)
+        .catch((error: NodeJS.ErrnoException) => {
+          throw unreadable(error.code ?? String(error), error);
+        });
       // It was cut meanwhile: the length that was announced can't be kept.
-      if (bytesRead === 0) throw new Error(`${file.name} became shorter while it was sent`);
+      if (bytesRead === 0) throw unreadable(context.messages.becameShorter);
       sent += bytesRead;
       yield buffer.subarray(0, bytesRead);
       onProgress(sent);

@@ -4,6 +4,7 @@ import { readPayload } from '../jobs/read-payload.js';
 import { saveArtifacts } from '../jobs/save-artifacts.js';
 import { watchJob } from '../jobs/watch-job.js';
 import type { Command } from '../context.js';
+import { CommandError } from '../exit-codes.js';
 
 /**
  * Asks the running server for a job, over files that are uploaded for it first; with `--wait` follows it to its end, with `--out` saves
@@ -13,9 +14,10 @@ export const jobsSubmit: Command = async ({ args, options, context }) => {
   const { output, messages } = context;
   const [type = '', ...named] = args;
   const files = named.filter((file) => file !== undefined);
+  const key = text(options['idempotencyKey']);
+  if (key !== undefined && files.length > 0) throw new CommandError('usage', messages.jobKeyWithFiles);
   const payload = await readPayload(context, options['payload']);
   const jobs = await openJobs(context, options);
-  const key = text(options['idempotencyKey']);
   const delay = text(options['delay']);
   const out = text(options['out']);
   const whole =

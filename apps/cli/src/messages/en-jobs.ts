@@ -24,6 +24,9 @@ export const englishJobs = (command: string) => ({
     `A job of the type \`${type}\` takes no files here; these do: ${known}.`,
   jobFileUnreadable: (file: string, why: string) => `${file} can’t be read (${why}).`,
   noRegularFile: 'no regular file',
+  becameShorter: 'it became shorter meanwhile',
+  jobKeyWithFiles:
+    'Files are uploaded anew each time, so that --idempotency-key would not find the job again: upload them (`POST /v1/files`) and name their ids in --payload.',
   jobUploading: (file: string, percent: number) => `uploading ${file}: ${percent} %`,
   jobUploaded: (file: string, id: string) => `uploaded ${file} as ${id}`,
   noJobs: 'No jobs of that kind.',

@@ -24,6 +24,9 @@ export const chineseJobs = (command: string): ReturnType<typeof englishJobs> => 
   jobTakesNoFiles: (type, known) => `类型为 \`${type}\` 的任务在此不接受文件；接受文件的有：${known}。`,
   jobFileUnreadable: (file, why) => `无法读取 ${file}（${why}）。`,
   noRegularFile: '不是普通文件',
+  becameShorter: '上传期间文件变短了',
+  jobKeyWithFiles:
+    '文件每次都会重新上传，--idempotency-key 因此无法找到同一任务：请先上传文件（`POST /v1/files`），再在 --payload 中写明其 id。',
   jobUploading: (file, percent) => `正在上传 ${file}：${percent} %`,
   jobUploaded: (file, id) => `已上传 ${file}，id 为 ${id}`,
   noJobs: '没有此类任务。',
