@@ -7,7 +7,6 @@ export {
 } from './stores/open-token-store.js';
 export { openFileTokenStore, type FileTokenStoreOptions } from './stores/open-file-token-store.js';
 export { openPostgresTokenStore, type PostgresTokenStoreOptions } from './stores/open-postgres-token-store.js';
-export { openRedisTokenStore, type RedisTokenStoreOptions } from './stores/open-redis-token-store.js';
 export {
   type Credentials,
   type CredentialsEvent,

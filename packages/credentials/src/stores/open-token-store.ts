@@ -3,9 +3,9 @@ import type { TokenStore } from '@moltbot/auth';
 import type { Settings } from '@moltbot/config';
 import { MoltbotError } from '@moltbot/contracts';
 import type { Storage } from '@moltbot/storage';
+import { deferTokenStore } from './deferred-token-store.js';
 import { openFileTokenStore } from './open-file-token-store.js';
 import { openPostgresTokenStore } from './open-postgres-token-store.js';
-import { openRedisTokenStore } from './open-redis-token-store.js';
 
 export interface OpenTokenStoreOptions {
   readonly settings: TokenStoreSettings;
@@ -48,9 +48,13 @@ export function openTokenStore(options: OpenTokenStoreOptions): TokenStore {
       }
       return openPostgresTokenStore({ tokens: storage.credentialTokens });
     case 'redis':
-      return openRedisTokenStore({
-        url: settings.credentials.store,
-        ...(options.onNotDurable === undefined ? {} : { onNotDurable: options.onNotDurable }),
+      // The library of Redis costs 30 MB: only who keeps tokens there pays for it.
+      return deferTokenStore(async () => {
+        const { openRedisTokenStore } = await import('./open-redis-token-store.js');
+        return openRedisTokenStore({
+          url: settings.credentials.store,
+          ...(options.onNotDurable === undefined ? {} : { onNotDurable: options.onNotDurable }),
+        });
       });
   }
 }
