@@ -261,6 +261,21 @@ describe('log analysis as a job', () => {
     });
   }, 30_000);
 
+  it('is not begun again by a key that may no longer read the log', async () => {
+    const { key, hash, prefix } = generateApiKey();
+    keys['carl'] = key.reveal();
+    const { id: carl } = await storage.apiKeys.create({ name: `carl ${key.reveal().slice(-8)}`, hash, prefix, scopes: ['admin'] });
+    const payload = { inputs: [{ own_logs: true }] };
+    const submitted = await call('/v1/jobs', { as: 'carl', body: { type: 'log-analysis', payload, delay: '1h' } });
+    expect(submitted.status).toBe(202);
+    const { id } = jobViewSchema.parse(await submitted.json());
+    expect((await call(`/v1/jobs/${id}/cancel`, { as: 'carl', body: {} })).status).toBe(200);
+    await storage.apiKeys.update({ idOrName: carl }, { scopes: ['jobs'] });
+    // It is in force within a second.
+    while ((await submit({ inputs: [{ path: '/nowhere' }] }, 'carl')).status !== 403);
+    expect((await call(`/v1/jobs/${id}/retry`, { as: 'carl', body: {} })).status).toBe(403);
+  }, 40_000);
+
   it('says what is no log, counts what it skips, and goes on unharmed', async () => {
     const { pid } = worker;
     const bomb = gzipSync(Buffer.alloc(120_000_000, 0x61));

@@ -36,10 +36,10 @@ export function submittableTypes(): readonly JobName[] {
 }
 
 /** @throws MoltbotError `not_found` naming the known ones */
-export function submittable(type: string): { readonly name: JobName; readonly row: JobContract } {
+export function submittable(type: string): JobName {
   const name = submittableTypes().find((known) => known === type);
   if (name === undefined) throw unknownType(type, submittableTypes());
-  return { name, row: JOBS[name] };
+  return name;
 }
 
 /** For a search: those that MoltBot begins itself too. @throws MoltbotError `not_found` */

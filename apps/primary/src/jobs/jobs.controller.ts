@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { type JobArtifact, type JobPayload, MoltbotError } from '@moltbot/contracts';
+import { type JobArtifact, type JobName, type JobPayload, JOBS, MoltbotError } from '@moltbot/contracts';
 import type { JobSnapshot } from '@moltbot/queue';
 import {
   Controller,
@@ -58,10 +58,8 @@ export class JobsController implements OnModuleDestroy {
   @RouteConfig(READS_BODY)
   async submit(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply) {
     const { type, payload = {}, delay } = await readJsonBody({ request, reply, schema: newJobSchema });
-    const { name, row } = submittable(type);
-    this.#core.access.permit(request.caller?.identity, row.scope);
-    if (name === 'warmup') this.#assertModels(payload, request);
-    if (name === 'log-analysis') await this.#assertLogs(payload, request);
+    const name = submittable(type);
+    await this.#assertPermitted(name, payload, request);
     const queues = await this.#core.queues.open();
     const options = {
       idempotencyKey: idempotencyKeyOf(request),
@@ -131,7 +129,9 @@ export class JobsController implements OnModuleDestroy {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     await readJsonBody({ request, reply, schema: NOTHING, optional: true });
-    await this.#job(id, request);
+    const { name, payload } = await this.#job(id, request);
+    // Whoever submitted it may have lost the right to since.
+    await this.#assertPermitted(name, payload, request);
     const queues = await this.#core.queues.open();
     return toJobView(found(await queues.retry(id)));
   }
@@ -226,6 +226,13 @@ export class JobsController implements OnModuleDestroy {
     } catch {
       return null;
     }
+  }
+
+  /** @throws MoltbotError `permission_denied`, `not_found`, `invalid_request` */
+  async #assertPermitted(name: JobName, payload: unknown, request: FastifyRequest): Promise<void> {
+    this.#core.access.permit(request.caller?.identity, JOBS[name].scope);
+    if (name === 'warmup') this.#assertModels(payload, request);
+    if (name === 'log-analysis') await this.#assertLogs(payload, request);
   }
 
   /** @throws MoltbotError `permission_denied`, `not_found`, `invalid_request` */
