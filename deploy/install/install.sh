@@ -361,7 +361,7 @@ at_least() {
   [ "$major" -gt "${2%%.*}" ] || { [ "$major" -eq "${2%%.*}" ] && [ "$minor" -ge "${2#*.}" ]; }
 }
 
-# Sets node, or too_old. Of a version manager's stand-in the program itself is kept.
+# Sets node, or too_old. Of a version manager's shim the program behind it is kept.
 find_node() {
   node=''
   too_old=''
