@@ -264,7 +264,12 @@ describe('log analysis as a job', () => {
   it('is not begun again by a key that may no longer read the log', async () => {
     const { key, hash, prefix } = generateApiKey();
     keys['carl'] = key.reveal();
-    const { id: carl } = await storage.apiKeys.create({ name: `carl ${key.reveal().slice(-8)}`, hash, prefix, scopes: ['admin'] });
+    const { id: carl } = await storage.apiKeys.create({
+      name: `carl ${key.reveal().slice(-8)}`,
+      hash,
+      prefix,
+      scopes: ['admin'],
+    });
     const payload = { inputs: [{ own_logs: true }] };
     const submitted = await call('/v1/jobs', { as: 'carl', body: { type: 'log-analysis', payload, delay: '1h' } });
     expect(submitted.status).toBe(202);
