@@ -12,10 +12,11 @@ describe('a 404 of OpenAI’s responses', () => {
   it.each([
     { ...TYPE, code: 'model_not_found', param: null, message: 'The model `x` does not exist.' },
     { ...TYPE, code: null, param: 'model', message: 'The model `x` does not exist.' },
+    { ...TYPE, code: null, param: null, message: 'Invalid URL (POST /v1/responses)' },
     { ...TYPE, code: 'unknown_url', param: null, message: 'Unknown request URL' },
     { type: 'NotFoundError', code: 404, param: 'model', message: 'The model `x` does not exist.' },
     {},
-  ])('is about the model: %j', (error) => {
+  ])('is about the model, or the provider’s address: %j', (error) => {
     expect(kindOf(404, error)).toMatchObject({ kind: 'model-not-found' });
   });
 

@@ -94,11 +94,13 @@ export function toProviderError(error: JsonObject | undefined, context: ErrorCon
 
 /**
  * A 404 for what the request names besides the model: an item, a conversation, a file. It has no code, an unknown model has one.
- * The model is not to blame, and no other has it.
+ * The model is not to blame, and no other has it. An address that is not there (`Invalid URL (POST /v1/responses)`) has no code
+ * either, and is no caller's fault.
  */
 function isUnknownItem(error: JsonObject | undefined, status: number): boolean {
   if (status !== 404 || error === undefined) return false;
-  const { code, param, type } = error;
+  const { code, message, param, type } = error;
+  if (readText(message)?.startsWith('Invalid URL') === true) return false;
   return type === 'invalid_request_error' && (code ?? undefined) === undefined && param !== 'model';
 }
 
