@@ -33,6 +33,7 @@ export function serverOptions(options: {
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
     requestIdHeader: false,
+    trustProxy: trustedProxies(server.trusted_proxies),
     // Ours is made in the route's first hook; Fastify's own would be a second one.
     genReqId: () => '',
     routerOptions: { maxParamLength: 512, ignoreTrailingSlash: true },
@@ -53,6 +54,12 @@ export function serverOptions(options: {
       answerClientError({ code: error.code, socket, requestId: newRequestId() });
     },
   };
+}
+
+/** In Fastify's words. */
+function trustedProxies(addresses: readonly string[]): string[] | false {
+  if (addresses.length === 0) return false;
+  return addresses.flatMap((address) => (address === 'private' ? ['loopback', 'linklocal', 'uniquelocal'] : [address]));
 }
 
 /** Bytes that are no HTTP request, or one that came too slowly: a typed error where an answer can still be sent, then the end. */

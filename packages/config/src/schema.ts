@@ -16,6 +16,7 @@ import {
   NAME_EXPECTED,
   port,
   proxy,
+  proxyAddress,
   syslogUrl,
 } from './settings/setting-values.js';
 
@@ -353,6 +354,13 @@ export const settingsSchema = z.strictObject({
         .default([])
         .describe(
           'Further names in the Host header that are taken while access is open (guards against DNS rebinding).',
+        ),
+      trusted_proxies: z
+        .array(proxyAddress)
+        .max(64)
+        .default([])
+        .describe(
+          'Proxies in front whose `X-Forwarded-For` is believed: addresses, networks, or `private` (those of RFC 1918, 4193 and this machine). The audit log then has the address of the caller.',
         ),
       oidc: oidc.optional().describe('Also take tokens of the organisation’s sign-in (JWT) instead of API keys.'),
       body_limit: byteSize('32mb').describe('Largest request body.'),

@@ -7,13 +7,14 @@ export interface Caller {
   /** `undefined`: this machine’s user, or nobody that is known. */
   readonly identity: Identity | undefined;
   readonly requestId: string;
-  /** Of the other end of the connection. */
+  /** Of the other end of the connection, or what a trusted proxy says of it. */
   readonly source: string | undefined;
 }
 
 /** The address without the wrapping that a dual-stack socket gives IPv4 ones. */
 export function sourceOf(request: FastifyRequest): string | undefined {
-  const address: string | undefined = request.raw.socket.remoteAddress;
+  // Fastify's: looks at X-Forwarded-For where the connection is of one of `server.trusted_proxies`.
+  const address: string | undefined = request.ip;
   return address?.replace(/^::ffff:(?=\d+\.)/, '');
 }
 

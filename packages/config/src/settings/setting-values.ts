@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { parseRedisUrl } from '@moltbot/redis';
 import { z } from 'zod';
 import { formatByteSize, parseByteSize } from './byte-size.js';
@@ -66,6 +67,15 @@ export const syslogUrl = z
 export function isHttpUrl(text: string): boolean {
   return /^https?:$/.test(URL.parse(text)?.protocol ?? '');
 }
+
+/** `private`, an IP address, or a network of them (`10.0.0.0/8`). */
+export const proxyAddress = z.string().refine((text) => {
+  if (text === 'private') return true;
+  const [address = '', bits, ...more] = text.split('/');
+  const version = isIP(address);
+  if (version === 0 || more.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
+}, 'expected `private`, an IP address, or a network such as 10.0.0.0/8');
 
 /** Of a provider: paths are put behind it, so that it can't have a query. */
 export const baseUrl = httpUrl
