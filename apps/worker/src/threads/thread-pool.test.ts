@@ -90,6 +90,19 @@ describe('threads for jobs', () => {
     await expect(pool().run(call({}, { name: 'warmup' }))).rejects.toThrow('there is no job warmup for threads');
   });
 
+  it('are ended by a fault of whoever answers them, and the fault is told as it was', async () => {
+    const fault = new TypeError('odd');
+    const faulty = async () => {
+      throw fault;
+    };
+    const script = `
+      import { parentPort } from 'node:worker_threads';
+      parentPort.on('message', () => {});
+      parentPort.postMessage({ type: 'ask', question: 'anything', argument: 0, number: 1 });`;
+    await expect(pool({ script }).run(call({}, { onAsk: faulty }))).rejects.toBe(fault);
+    await expect(pool().run(call({}, { onArtifact: faulty }))).rejects.toBe(fault);
+  });
+
   it('tell a job that its file could not be kept', async () => {
     const onArtifact = async () => {
       throw new MoltbotError('object_store_unavailable');

@@ -89,10 +89,10 @@ export function createThreadPool({ size, memoryBytes, entry }: ThreadPoolOptions
           onLog(message);
           break;
         case 'artifact':
-          void storeFor(thread, message, onArtifact);
+          void storeFor(thread, message, onArtifact).catch(ended.reject);
           break;
         case 'ask':
-          void answerTo(thread, message, call);
+          void answerTo(thread, message, call).catch(ended.reject);
           break;
         case 'result':
           ended.resolve(message.value);
@@ -140,6 +140,7 @@ export function createThreadPool({ size, memoryBytes, entry }: ThreadPoolOptions
   };
 }
 
+/** @throws what a stranger threw: a fault ends the job, and is logged as it is */
 async function storeFor(
   thread: Worker,
   artifact: Extract<ThreadMessage, { type: 'artifact' }>,
@@ -155,6 +156,7 @@ async function storeFor(
   thread.postMessage(answer, []);
 }
 
+/** @throws as `storeFor` */
 async function answerTo(
   thread: Worker,
   { question, argument, number }: Extract<ThreadMessage, { type: 'ask' }>,
@@ -172,7 +174,8 @@ async function answerTo(
 }
 
 function toThreadError(error: unknown): ThreadError {
-  const { code, message } = error instanceof MoltbotError ? error : new MoltbotError('internal_error');
+  if (!(error instanceof MoltbotError)) throw error;
+  const { code, message } = error;
   return { code, message };
 }
 
