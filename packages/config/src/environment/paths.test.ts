@@ -1,6 +1,9 @@
 import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { moltbotPaths } from './paths.js';
+import { homeTag, moltbotPaths } from './paths.js';
 
 describe('moltbotPaths', () => {
   it('keeps everything under .moltbot of the home directory', () => {
@@ -32,5 +35,25 @@ describe('moltbotPaths', () => {
   it('makes no folder', () => {
     const { home } = moltbotPaths({ env: { MOLTBOT_HOME: '/tmp/moltbot-never-made' }, homeDirectory: '/' });
     expect(existsSync(home)).toBe(false);
+  });
+});
+
+describe('the tag of a home', () => {
+  it('is the same before the home is there and after, also where a link leads to it', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'moltbot-home-'));
+    try {
+      await mkdir(join(folder, 'real'));
+      await symlink(join(folder, 'real'), join(folder, 'link'));
+      const tag = (...home: string[]): string =>
+        homeTag(moltbotPaths({ env: { MOLTBOT_HOME: join(folder, ...home) }, homeDirectory: folder }));
+      const before = tag('link', 'new', 'home');
+      await mkdir(join(folder, 'real', 'new', 'home'), { recursive: true });
+      expect(tag('link', 'new', 'home')).toBe(before);
+      expect(tag('real', 'new', 'home')).toBe(before);
+      expect(tag('real', 'new')).not.toBe(before);
+      expect(before).toMatch(/^[0-9a-f]{12}$/);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { realpathSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { Environment } from './environment.js';
 
 /** Where everything of one installation is; absolute. The folders are made by whoever writes there first. */
@@ -37,11 +37,13 @@ export function homeTag({ home }: MoltbotPaths): string {
   return createHash('sha256').update(realPath(home)).digest('hex').slice(0, 12);
 }
 
+/** Also of what is not there yet: a process may ask before the home is made. */
 function realPath(path: string): string {
   try {
     return realpathSync(path);
   } catch {
-    return path;
+    const parent = dirname(path);
+    return parent === path ? path : join(realPath(parent), basename(path));
   }
 }
 
