@@ -20,7 +20,9 @@ export const portsChat: Check = configuredCheck('ports.chat', async (context) =>
 export const portsMetrics: Check = configuredCheck('ports.metrics', async (context) => {
   const { server, worker } = context.config.settings;
   const roles = await context.measured.roles(context.config);
-  const running = context.running !== undefined;
+  // One port for both: each role has a container of its own, and whichever is in this one has it.
+  const either = server.metrics_port === worker.metrics_port && (roles.primary.reachable || roles.worker.reachable);
+  const running = context.running !== undefined || either;
   const host = server.metrics_host;
   const places: readonly Place[] = [
     { setting: 'server.metrics_port', host, port: server.metrics_port, ours: running || roles.primary.reachable },
