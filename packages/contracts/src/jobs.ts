@@ -68,7 +68,7 @@ export const JOBS = {
       models: z.array(z.string().min(1).max(321)).max(64).default([]),
     }),
     result: z.object({
-      /** Shared beginnings (`warmup.prompts`) of the models that were asked for. */
+      /** Shared beginnings (`warmup.prompts`) of the models that were asked for; none where a key asked. */
       prompts: z.array(promptWarmth).default([]),
       models: z.array(
         z.object({

@@ -168,6 +168,16 @@ const PROMPTS = {
 };
 
 describe('the prompts of a warm-up', () => {
+  it('are the operator’s expense: a key’s warm-up sends none, an administrator’s job sends them at once', async () => {
+    const { deps, context, begun } = scene(pause, { warmup: { prompts: PROMPTS } });
+    const asked: JobContext = { ...context, owner: 'key_1', caller: { name: 'anna', models: ['a:one'] } };
+    expect((await warmup({ models: ['a:one'] }, deps, asked)).prompts).toEqual([]);
+    expect(begun.map(({ model }) => model)).toEqual(['a:one']);
+    expect((await promptWarmup({}, deps, context)).prompts).toEqual([]);
+    // Whoever has no scope `admin` can't ask for this one.
+    expect((await promptWarmup({}, deps, asked)).prompts).toHaveLength(4);
+  });
+
   it('are sent when all models are warm, each to each of its models', async () => {
     const { deps, context, begun, progress } = scene(pause, { warmup: { prompts: PROMPTS } });
     const { prompts } = await warmup({ models: [] }, deps, context);

@@ -17,8 +17,11 @@ export const warmup: JobHandler<'warmup'> = async (payload, deps, context) => {
     await context.progress({ done: entries.size, of: all });
   };
   const unresolved = entries.size;
-  // Where models are named, only what they share.
-  const pairs = promptsOf(deps).filter(({ model }) => payload.models.length === 0 || models.includes(model));
+  // They cost no key's budget: only where MoltBot itself or this machine's user asks. Where models are named, only what they share.
+  const pairs =
+    context.owner === undefined
+      ? promptsOf(deps).filter(({ model }) => payload.models.length === 0 || models.includes(model))
+      : [];
   const all = models.length + unresolved + pairs.length;
 
   const lanes = byProvider(models);
