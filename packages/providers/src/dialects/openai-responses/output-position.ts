@@ -3,7 +3,7 @@ import type { JsonObject } from '../../json-object.js';
 import { readCount, readObject, readText } from '../../read-json.js';
 import { outputIndex } from './from-output.js';
 
-/** Bytes of whole items that are kept: of longer answers no writer could say the end. */
+/** Bytes of items that are kept: of longer answers no writer could say the end. */
 const MOST_KEPT = 8_388_608;
 
 /** An output item that has begun. */
@@ -44,7 +44,7 @@ export class OutputPosition {
         this.createdAt = readCount(readObject(event['response'])?.['created_at']);
         break;
       case 'response.output_item.added':
-        this.#added(outputIndex(event), readObject(event['item']) ?? {});
+        this.#added(outputIndex(event), readObject(event['item']) ?? {}, length);
         break;
       case 'response.output_item.done':
         this.#done(outputIndex(event), readObject(event['item']) ?? {}, length);
@@ -67,9 +67,9 @@ export class OutputPosition {
     }
   }
 
-  #added(index: number, item: JsonObject): void {
+  #added(index: number, item: JsonObject, length: number): void {
     this.nextIndex = Math.max(this.nextIndex, index + 1);
-    this.open.set(index, { item, content: [], textFrom: undefined });
+    if (this.#fits(length)) this.open.set(index, { item, content: [], textFrom: undefined });
   }
 
   #done(index: number, item: JsonObject, length: number): void {
@@ -82,6 +82,7 @@ export class OutputPosition {
     if (this.#kept > MOST_KEPT) {
       this.isForgotten = true;
       this.done.clear();
+      this.open.clear();
     }
     return !this.isForgotten;
   }
