@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { countAttempt } from './count-attempt.js';
 import { countRequest } from './count-request.js';
 import { createMetrics, type Metrics } from './metrics.js';
@@ -147,6 +147,11 @@ describe('what is watched', () => {
     ]);
     chains = chains.slice(0, 1);
     expect(await lines(/^moltbot_chain_targets\{/)).toEqual(['moltbot_chain_targets{chain="default"} 3']);
+    chains = [{ name: 'default', targets: targets.slice(1) }];
+    expect(await lines(/^moltbot_breaker_state\{/)).toEqual([
+      'moltbot_breaker_state{target="b:1"} 0',
+      'moltbot_breaker_state{target="c:1"} 0',
+    ]);
     stop();
   });
 
@@ -166,5 +171,19 @@ describe('what is watched', () => {
     expect([...away.unusable]).toEqual([]);
     watch.stop();
     away.stop();
+  });
+
+  it('forgets what was known of one that has left auth.json', async () => {
+    jest.useFakeTimers();
+    let ids = ['openai', 'old'];
+    const watch = watchCredentials(metrics, async () => ids.map((id) => ({ id, state: 'ok' })));
+    await jest.advanceTimersByTimeAsync(0);
+    metrics.credentialState.set({ credential: 'old' }, 0);
+    metrics.credentialState.set({ credential: 'openai' }, 0);
+    ids = ['openai'];
+    await jest.advanceTimersByTimeAsync(30_000);
+    watch.stop();
+    jest.useRealTimers();
+    expect(await lines(/^moltbot_credential_state\{/)).toEqual(['moltbot_credential_state{credential="openai"} 0']);
   });
 });

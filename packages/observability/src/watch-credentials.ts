@@ -22,11 +22,15 @@ export function watchCredentials(
   status: () => Promise<readonly WatchedCredential[]>,
 ): CredentialWatch {
   let unusable: ReadonlySet<string> = new Set();
+  let known: readonly string[] = [];
   const show = async (): Promise<void> => {
     const now = await status();
     // One may have left auth.json.
     metrics.credentialUsable.reset();
     metrics.credentialExpires.reset();
+    const ids = new Set(now.map(({ id }) => id));
+    for (const id of known) if (!ids.has(id)) metrics.credentialState.remove({ credential: id });
+    known = [...ids];
     unusable = new Set(now.flatMap(({ id, state }) => (isUsable(state) ? [] : [id])));
     for (const { id, state, expiresAt } of now) {
       metrics.credentialUsable.set({ credential: id }, isUsable(state) ? 1 : 0);

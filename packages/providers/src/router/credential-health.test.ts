@@ -299,4 +299,26 @@ describe('what is held against a credential at single models', () => {
     fail(health, 'p', 'rate-limited', { target: model('last'), retryAfterMs: HOUR });
     expect(ids(health, model('m0'))).toEqual(['p:two']);
   });
+
+  it('says that a credential is well again also where another process found it so, or was told to forget', async () => {
+    const [one, two] = [create(), create()];
+    ids(one, model('m'));
+    ids(two, model('m'));
+    await settle();
+    fail(one, 'p', 'credential-rejected');
+    await settle();
+    events.length = 0;
+    now += 1;
+    two.succeeded({ payer: { id: 'p', provider: 'p', type: 'api_key' }, model: model('m'), startedAt: now });
+    await settle();
+    expect(events).toEqual(['p ok ', 'p ok elsewhere']);
+
+    now += 1;
+    fail(one, 'p', 'credential-rejected');
+    await settle();
+    events.length = 0;
+    await two.reset('p');
+    await settle();
+    expect(events).toEqual(['p ok reset', 'p ok elsewhere']);
+  });
 });

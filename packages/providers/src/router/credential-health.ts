@@ -231,9 +231,20 @@ export class CredentialHealth {
       const id = key.slice(RESET_MARK.length);
       if (version <= (this.#resets.get(id) ?? 0)) return;
       this.#resets.set(id, version);
+      const wasSick = this.#sick.keysOf(id).length > 0;
       this.#forget(id);
-    } else if (sickness.state === 'ok') this.#sick.delete(key);
-    else if (version > (this.#resets.get(idOf(key)) ?? 0)) this.#sick.set(key, sickness, this.#options.clock());
+      if (wasSick) this.#tellHealed(id);
+    } else if (sickness.state === 'ok') {
+      const wasSick = this.#sick.get(key) !== undefined;
+      this.#sick.delete(key);
+      if (wasSick) this.#tellHealed(idOf(key));
+    } else if (version > (this.#resets.get(idOf(key)) ?? 0)) this.#sick.set(key, sickness, this.#options.clock());
+  }
+
+  /** Whoever was told that it is out has to learn that it is not any more, whichever process found that. */
+  #tellHealed(id: string): void {
+    const credential = id.startsWith('none@') ? 'none' : id;
+    this.#options.observer.credential?.({ credential, state: 'ok', reason: 'elsewhere' });
   }
 
   #inOrder(model: Model, payers: readonly Payer[]): readonly Payer[] {
