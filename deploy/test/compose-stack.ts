@@ -22,6 +22,7 @@ export interface Container {
     readonly Running: boolean;
     readonly Health?: { readonly Status: string };
   };
+  readonly NetworkSettings: { readonly Networks: Readonly<Record<string, { readonly Gateway: string }>> };
   readonly Config: { readonly User: string; readonly Env: readonly string[]; readonly Cmd: readonly string[] };
   readonly HostConfig: {
     readonly NanoCpus: number;

@@ -72,6 +72,17 @@ if (process.env['MOLTBOT_REQUIRE_DOCKER'] !== '1') {
       expect(await written(stream.requestId)).toBe('complete');
       const refused = await fetch(`${stack.url}/v1/models`);
       expect(refused.status).toBe(401);
+      // The caller's address, not that of the proxy.
+      const [proxy] = await stack.containers('proxy');
+      const gateway = Object.values(proxy?.NetworkSettings.Networks ?? {}).map(({ Gateway }) => Gateway);
+      const denied = await eventually(
+        'the refusal in the audit log',
+        20,
+        async () => (await stack.query("select source from audit_log where outcome <> 'allowed' limit 1")) || undefined,
+      );
+      expect(gateway).toContain(denied);
+      // Finds nothing wrong; fails otherwise.
+      await stack.compose('exec', '-T', 'primary', 'moltbot', 'doctor', '--only', 'ports,server,storage,queue,state');
     }, 60_000);
 
     it('takes an upload larger than the proxy could keep in its memory', async () => {
