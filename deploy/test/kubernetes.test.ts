@@ -132,6 +132,15 @@ const deploymentOf = (role: string) => {
     expect(spec.selector.matchLabels).toEqual(spec.template.metadata?.labels);
   });
 
+  it.each(['primary', 'worker'])(
+    'leave the number of the %s to its autoscaler, also where they are applied again',
+    (role) => {
+      expect(deploymentOf(role).spec.replicas).toBeUndefined();
+      const { spec } = named('HorizontalPodAutoscaler', `moltbot-${role}`);
+      expect(spec?.scaleTargetRef).toMatchObject({ kind: 'Deployment', name: `moltbot-${role}` });
+    },
+  );
+
   it.each(['primary', 'worker'])('give the %s a home with its files, again after a restart of the pod', (role) => {
     const [command, flag, script = ''] = deploymentOf(role).pod.initContainers?.[0]?.command ?? [];
     expect([command, flag]).toEqual(['node', '-e']);
