@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -43,6 +43,8 @@ export async function writeNewFile(path: string, source: Readable, { messages }:
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EEXIST') throw new CommandError('usage', messages.jobFileExists(path), { cause: error });
+    // It is ours: half a file looks like a whole one.
+    await rm(path, { force: true }).catch(() => undefined);
     throw new CommandError('failed', messages.jobNotWritten(path, code ?? String(error)), { cause: error });
   }
 }
