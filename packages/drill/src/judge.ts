@@ -74,10 +74,14 @@ function repeatsOf(
   const budget = Math.min(plan.retryPolicy.max_attempts - 1, settings.retry_budget.burst);
   // A breaker that opens sooner ends the repeats.
   const room = Math.max(0, Math.min(budget, Math.ceil(settings.breaker.failures) - 1));
+  const { initial_backoff, max_backoff, max_total_wait } = plan.retryPolicy;
+  // A wait that the cap of all waits does not allow is not made.
+  const waited = Math.min(initial_backoff, max_backoff) <= max_total_wait ? room : 0;
   switch (rule.sameTarget) {
     case 'backoff':
-      return { least: Math.min(1, room), most: budget };
+      return { least: Math.min(1, waited), most: budget };
     case 'once':
+      return { least: Math.min(1, waited), most: Math.min(1, budget) };
     case 'once-now':
       return { least: Math.min(1, room), most: Math.min(1, budget) };
     case 'if-retry-after-fits':

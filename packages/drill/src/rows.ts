@@ -252,7 +252,14 @@ export const DRILL_ROWS = {
     afterCommit: true,
     quick: true,
   },
-  'no-end-marker': { kind: 'ok', modes: STREAM, scope: 'model', fault: answer({ type: 'no-end-marker' }) },
+  'no-end-marker': {
+    kind: 'ok',
+    modes: STREAM,
+    scope: 'model',
+    // In OpenAI's responses API the finish is the end marker.
+    onlyIn: ['openai-chat', 'anthropic-messages', 'gemini'],
+    fault: answer({ type: 'no-end-marker' }),
+  },
   'prefill-refused': {
     kind: 'stream-cut',
     modes: STREAM,

@@ -148,6 +148,27 @@ describe('a drill', () => {
     expect(report.runs.flatMap(({ problems }) => problems)).toEqual([]);
   });
 
+  it.each([
+    ['no repeats', { retry_policy: { max_attempts: 1 } }, {}],
+    ['many repeats', { retry_policy: { max_attempts: 10 } }, {}],
+    ['no waits', { retry_policy: { max_total_wait: '0s' } }, {}],
+    ['no retry budget', {}, { retry_budget: { burst: 0, ratio: 0 } }],
+    ['a breaker that opens at once', {}, { breaker: { failures: 1 } }],
+    ['a short deadline', {}, { timeouts: { total: '2s' } }],
+    ['very long limits', {}, { timeouts: { headers: '30m', first_content: '30m', gap: '30m', total: '2h' } }],
+    ['the responses API', {}, { providers: { ...PROVIDERS, openai: { api: 'responses' } } }],
+  ])('finds every promise kept whatever the limits are: %s', async (_, models, more) => {
+    // Those that wait for a limit have their own tests.
+    const slow = new Set<string>(['slow-answer', ...('providers' in more ? [] : ['no-end-marker'])]);
+    const rows = DRILL_ROW_IDS.filter((id) => drillRow(id).limit === undefined && !slow.has(id));
+    const report = await drill(
+      { primary: 'openai:a', fallbacks: ['mine:m'], ...models },
+      { form: 'quick', rows: [...rows, 'outage', 'everything-down', 'caller-gone'], more },
+    );
+    expect(report.runs.filter(({ problems }) => problems.length > 0)).toEqual([]);
+    expect(report.runs.length).toBeGreaterThan(100);
+  });
+
   it('of the default configuration says that the demo stands alone', async () => {
     const report = await runDrill({
       settings: settingsSchema.parse({}),

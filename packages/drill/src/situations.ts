@@ -124,6 +124,7 @@ async function everythingDown(options: SituationOptions): Promise<SituationOutco
 
 const CANCELLED_WITHIN_MS = 1_000;
 const LOOK_EVERY_MS = 10;
+const LEAVES_AFTER_MS = 500;
 
 /** The caller leaves in the middle of a stream: the upstream is told within a second, and nobody else is asked. */
 async function callerGone(options: SituationOptions): Promise<SituationOutcome> {
@@ -134,11 +135,11 @@ async function callerGone(options: SituationOptions): Promise<SituationOutcome> 
     scale,
     behaviour: ({ request }) => {
       requests.push(request);
-      return { type: 'answer', intervalMs: 100 };
+      return { type: 'answer', intervalMs: 50 };
     },
   });
   const left = new AbortController();
-  const leave = setTimeout(() => left.abort(), 500);
+  const leave = setTimeout(() => left.abort(), Math.min(LEAVES_AFTER_MS, stand.plan.timeouts.total / 2));
   try {
     const observation = await runRequest({ ...stand, mode: 'stream', requestId: stand.id, signal, gone: left.signal });
     const problems = new Set<DrillProblem>();

@@ -78,7 +78,7 @@ export const english: DrillTexts = {
     'not-cancelled': 'the provider was not told within a second',
   },
   skips: {
-    'no-code': 'this API has no code for it',
+    'no-code': 'this API can’t say it',
     'no-key': 'called without a key',
     'no-account': 'no account that signs in',
     'not-ready': 'no key in auth.json',

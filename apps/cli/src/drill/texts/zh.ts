@@ -78,7 +78,7 @@ export const chinese: DrillTexts = {
     'not-cancelled': '未在一秒内通知提供方取消',
   },
   skips: {
-    'no-code': '该 API 没有对应的错误码',
+    'no-code': '该 API 无法表达',
     'no-key': '调用时不用密钥',
     'no-account': '没有登录账户',
     'not-ready': 'auth.json 中没有密钥',
