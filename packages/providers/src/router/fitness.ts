@@ -67,6 +67,8 @@ export class Needs {
 
   #read(): { readonly textTokens: number; readonly images: boolean; readonly tools: boolean } {
     if (this.#facts !== undefined) return this.#facts;
+    // What is kept at the provider has no words here: whether it fits is for the provider to say.
+    if (this.#call.nativeOnly?.() !== undefined) return (this.#facts = { textTokens: 0, images: false, tools: false });
     const request = this.#call.request();
     let characters = 0;
     let images = false;
