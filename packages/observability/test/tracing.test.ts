@@ -32,11 +32,16 @@ afterEach(async () => {
 });
 
 async function openTraces(
-  options: { sampleRatio?: number; propagateTo?: string[]; endpoint?: string } = {},
+  options: {
+    sampleRatio?: number;
+    propagateTo?: string[];
+    endpoint?: string;
+    headers?: Record<string, string> | undefined;
+  } = {},
 ): Promise<{ tracing: Tracing; traces: RequestTraces; jobs: JobTraces }> {
   const tracing = await openTracing({
     endpoint: options.endpoint ?? collector.endpoint,
-    headers: { 'x-team': 'ours' },
+    headers: { 'x-team': 'ours', ...options.headers },
     sampleRatio: options.sampleRatio ?? 1,
     serviceName: 'moltbot',
     resource: { 'service.version': '1.2.3', 'moltbot.role': 'primary', absent: undefined },
@@ -295,5 +300,20 @@ describe('traces', () => {
     await tracing.close();
     expect(events).toEqual(['lost', 'back']);
     expect(collector.spans).toHaveLength(3);
+  });
+
+  it('say the login that stands in the collector’s address as one, where no header does', async () => {
+    const endpoint = collector.endpoint.replace('//', '//me:p%40ss@');
+    const facts = { name: 'x', kind: 'server', startedAt: 0, durationMs: 1, attributes: {} } as const;
+    for (const headers of [undefined, { Authorization: 'Bearer other' }]) {
+      const { tracing } = await openTraces({ endpoint, headers });
+      tracing.end(tracing.start(undefined), facts);
+      await tracing.close();
+    }
+    expect(collector.headers.map(({ authorization }) => authorization)).toEqual([
+      `Basic ${Buffer.from('me:p@ss').toString('base64')}`,
+      'Bearer other',
+    ]);
+    expect({ dropped, events }).toEqual({ dropped: [], events: [] });
   });
 });

@@ -8,13 +8,35 @@ export type Posted = { readonly type: 'taken' } | { readonly type: 'refused' | '
 const RETRYABLE: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 const WITHIN_MS = 10_000;
 
-/** Posts a batch as OpenTelemetry's protocol has it, JSON over HTTP. Bounded in time; ends early when `closing` fires. */
-export async function postSpans(options: {
+interface Collector {
   readonly endpoint: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly spans: readonly ReadableSpan[];
-  readonly closing: AbortSignal;
-}): Promise<Posted> {
+}
+
+/** A login that stands in the address becomes a header: `fetch` takes no address with one. A header that is set stays. */
+export function collectorOf({ endpoint, headers }: Collector): Collector {
+  const url = new URL(endpoint);
+  const { username, password } = url;
+  if (username === '' && password === '') return { endpoint, headers };
+  url.username = '';
+  url.password = '';
+  const isSet = Object.keys(headers).some((name) => name.toLowerCase() === 'authorization');
+  const login = Buffer.from(`${decoded(username)}:${decoded(password)}`).toString('base64');
+  return { endpoint: url.href, headers: isSet ? headers : { ...headers, authorization: `Basic ${login}` } };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Posts a batch as OpenTelemetry's protocol has it, JSON over HTTP. Bounded in time; ends early when `closing` fires. */
+export async function postSpans(
+  options: Collector & { readonly spans: readonly ReadableSpan[]; readonly closing: AbortSignal },
+): Promise<Posted> {
   const { endpoint, headers, spans, closing } = options;
   const body = JsonTraceSerializer.serializeRequest([...spans]);
   if (body === undefined) return { type: 'refused', error: new Error('the spans cannot be written as JSON') };

@@ -11,7 +11,7 @@ import { resourceFromAttributes } from '@opentelemetry/resources';
 import { AlwaysOnSampler, type IdGenerator, TracerProvider } from '@opentelemetry/sdk-trace';
 import type { Attributes, OpenSpan } from './span.js';
 import { SpanBatches } from './span-batches.js';
-import { postSpans } from './span-post.js';
+import { collectorOf, postSpans } from './span-post.js';
 import type { SpanWriter, TracingOptions } from './tracing.js';
 
 const KINDS = { server: SpanKind.SERVER, client: SpanKind.CLIENT, consumer: SpanKind.CONSUMER } as const;
@@ -34,10 +34,11 @@ class GivenIds implements IdGenerator {
 
 /** Finished spans as OpenTelemetry's SDK makes and exports them. Its globals are left alone: nothing else is traced. */
 export function openSpanWriter(options: TracingOptions): SpanWriter {
-  const { endpoint, headers = {}, serviceName, resource } = options;
+  const { serviceName, resource } = options;
+  const collector = collectorOf({ endpoint: options.endpoint, headers: options.headers ?? {} });
   const batches = new SpanBatches({
     ...options,
-    post: async (spans, closing) => postSpans({ endpoint, headers, spans, closing }),
+    post: async (spans, closing) => postSpans({ ...collector, spans, closing }),
   });
   const ids = new GivenIds();
   const provider = new TracerProvider({
