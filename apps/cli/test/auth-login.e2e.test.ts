@@ -95,7 +95,9 @@ describe('moltbot auth login', () => {
 
   it('asks nobody to sign in where the tokens could not be sealed', async () => {
     rig.writeAuth({ acme: { type: 'oauth', client_id: rig.server.clients.public.clientId, scopes: ['openid'] } });
-    const ran = await rig.run(['login', 'acme', '--no-browser', '--json'], { env: { MOLTBOT_SECRET_KEY: 'too short' } });
+    const ran = await rig.run(['login', 'acme', '--no-browser', '--json'], {
+      env: { MOLTBOT_SECRET_KEY: 'too short' },
+    });
     expect(ran.code).not.toBe(0);
     expect(ran.stdout).not.toContain('authorization-url');
     expect(ran.stdout + ran.stderr).toContain('MOLTBOT_SECRET_KEY');

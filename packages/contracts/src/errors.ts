@@ -250,7 +250,8 @@ export const ERRORS = {
     http: 400,
     retryable: false,
     title: 'The provider trains no models for us',
-    action: 'Name a model of a provider with OpenAI’s fine-tuning API: kind `openai`, or `openai-compatible` that has it.',
+    action:
+      'Name a model of a provider with OpenAI’s fine-tuning API: kind `openai`, or `openai-compatible` that has it.',
   },
   job_too_large: {
     http: 500,
@@ -262,7 +263,8 @@ export const ERRORS = {
     http: 422,
     retryable: false,
     title: 'A log can’t be analysed',
-    action: 'See what the message names: binary data, an archive that is damaged or unpacks to far too much, a file that is too large or can’t be read.',
+    action:
+      'See what the message names: binary data, an archive that is damaged or unpacks to far too much, a file that is too large or can’t be read.',
   },
   storage_too_new: {
     http: 500,

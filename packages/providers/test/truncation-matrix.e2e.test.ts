@@ -161,7 +161,9 @@ describe.each(['openai', 'responses', 'anthropic'] as const)('a caller with the 
         broken.setScript(behaviour(after));
         for (const reader of ['stream', 'events'] as const) {
           expect([after, reader, await outcome(READERS[door][reader])]).toEqual([after, reader, undefined]);
-          expect(server.lastBody()).not.toMatch(/\[DONE\]|message_stop|"finish_reason":"(?!error)|"stop_reason":"|response\.(completed|incomplete)/);
+          expect(server.lastBody()).not.toMatch(
+            /\[DONE\]|message_stop|"finish_reason":"(?!error)|"stop_reason":"|response\.(completed|incomplete)/,
+          );
           expect(server.lastBody()).toContain('"error"');
         }
       }
@@ -174,7 +176,9 @@ describe.each(['openai', 'responses', 'anthropic'] as const)('a caller with the 
         // Google sends a call in one event: broken before it, nothing of the call is known, and the next model goes on.
         const rescued = kind === 'gemini' ? `Wait. ${SCRIPTED_TEXT}` : undefined;
         expect([after, await outcome(READERS[door].stream)]).toEqual([after, rescued]);
-        expect(server.lastBody()).not.toMatch(/"finish_reason":"tool_calls"|"stop_reason":"tool_use"|function_call_arguments\.done/);
+        expect(server.lastBody()).not.toMatch(
+          /"finish_reason":"tool_calls"|"stop_reason":"tool_use"|function_call_arguments\.done/,
+        );
       }
     });
 

@@ -151,8 +151,7 @@ async function sayStream(options: {
         continue;
       }
       const speaker = takeOver(segment?.shown);
-      if (segment !== undefined)
-        say(speaker.segment?.({ model: segment.model.ref, replaces: segment.replaces }) ?? '');
+      if (segment !== undefined) say(speaker.segment?.({ model: segment.model.ref, replaces: segment.replaces }) ?? '');
       say(speaker.write(parts));
     }
     if (writer !== undefined || passed.at(-1)?.type !== 'end') say(takeOver().end());
