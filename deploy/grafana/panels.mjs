@@ -45,7 +45,7 @@ export const DASHBOARDS = {
         title: 'Chains without a target',
         type: 'stat',
         unit: 'short',
-        targets: one('count(max by (chain) (moltbot_chain_targets_callable{@}) == 0) or vector(0)'),
+        targets: one('count(max by (chain) (moltbot_chain_targets_callable{job=~".*primary",@}) == 0) or vector(0)'),
         red: 1,
       },
       {
@@ -116,13 +116,13 @@ export const DASHBOARDS = {
         title: 'Targets that would be called, by chain',
         type: 'stat',
         unit: 'short',
-        targets: one('max by (chain) (moltbot_chain_targets_callable{@})', '{{chain}}'),
+        targets: one('max by (chain) (moltbot_chain_targets_callable{job=~".*primary",@})', '{{chain}}'),
       },
       {
         title: 'Targets of the chain',
         type: 'stat',
         unit: 'short',
-        targets: one('max by (chain) (moltbot_chain_targets{@})', '{{chain}}'),
+        targets: one('max by (chain) (moltbot_chain_targets{job=~".*primary",@})', '{{chain}}'),
       },
       { title: 'Repeats left', type: 'stat', unit: 'short', targets: one('sum(moltbot_retry_budget_remaining{@})') },
       {

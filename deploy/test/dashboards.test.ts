@@ -58,6 +58,15 @@ describe('the dashboards', () => {
     }
   });
 
+  it('judge chains by the primaries, as the alerts do: a worker that calls no model takes them all for callable', () => {
+    const expressions = dashboards
+      .flatMap(({ json }) => json.panels.flatMap(({ targets }) => targets))
+      .map(({ expr }) => expr);
+    const ofChains = expressions.filter((expr) => expr.includes('moltbot_chain_targets'));
+    expect(ofChains.length).toBeGreaterThan(1);
+    for (const expr of ofChains) expect(expr).toContain('job=~".*primary"');
+  });
+
   it('read metrics that exist, and sum no gauge that all processes tell alike', () => {
     for (const { name, json } of dashboards) {
       for (const { expr } of json.panels.flatMap(({ targets }) => targets)) {
