@@ -185,6 +185,7 @@ describe('setConfigValue', () => {
       'state.url': fc.constantFrom('memory', 'redis://127.0.0.1:6379/1', 'rediss+cluster://u:p@a,[::1]:7000'),
       'log_analysis.folders': fc.constantFrom('[]', '["/var/log/my-app"]'),
       'server.host': fc.constantFrom('::1', '0.0.0.0', 'a.example', '1'),
+      'logs.syslog.url': fc.constantFrom('tls://logs.example.com:6514', 'udp://127.0.0.1:514'),
       'logs.file': fc
         .string({ minLength: 1, maxLength: 20, unit: 'grapheme-ascii' })
         .filter((text) => /^[^\s"'].*\S$|^[^\s"']$/.test(text)),
