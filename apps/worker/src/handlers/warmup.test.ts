@@ -159,6 +159,8 @@ describe('the warm-up', () => {
     abort.abort(new MoltbotError('shutting_down'));
     await expect(result).rejects.toMatchObject({ code: 'shutting_down' });
     expect(begun.map(({ model }) => model)).toEqual(['a:one']);
+    // That somebody ended the job says nothing about the model: no alert over it.
+    expect(await deps.metrics.render()).not.toMatch(/^moltbot_model_load_state\{/m);
   });
 });
 

@@ -85,8 +85,10 @@ async function warmOne(model: string, deps: JobDeps, { signal, logger }: JobCont
     logger.info('model warm', { model, durationMs: Math.round(durationMs) });
     return { model, state: 'warm', durationMs };
   } catch (error) {
-    metrics.modelLoadState.set({ model }, STATE_LEVELS.failed);
+    // Who ends the job says nothing about the model.
+    if (signal.aborted) metrics.modelLoadState.remove({ model });
     signal.throwIfAborted();
+    metrics.modelLoadState.set({ model }, STATE_LEVELS.failed);
     const durationMs = elapsed() - began;
     const cause: unknown = limit.signal.aborted ? limit.signal.reason : error;
     logger.warn('model not warm', { model, durationMs: Math.round(durationMs), error: cause });
