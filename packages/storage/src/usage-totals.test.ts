@@ -187,7 +187,7 @@ describe('the usage ledger on a real database', () => {
       ],
       good: [{ count: '203' }],
     });
-    expect(drops).toEqual([{ count: 2, reason: 'refused' }]);
+    expect(drops).toEqual([{ count: 2, requests: 0, reason: 'refused' }]);
     expect(ledger.stats().dropped - before.dropped).toBe(2);
   });
 
