@@ -43,9 +43,16 @@ export class CounterCell implements Cell, Counter {
 
 export class GaugeCell implements Cell, Gauge {
   #value = 0;
+  #isAbsent: boolean;
+
+  constructor(options: { readonly unsetIsAbsent?: boolean | undefined } = {}) {
+    this.#isAbsent = options.unsetIsAbsent === true;
+  }
 
   set(value: number): void {
-    if (Number.isFinite(value)) this.#value = value;
+    if (!Number.isFinite(value)) return;
+    this.#value = value;
+    this.#isAbsent = false;
   }
 
   inc(amount = 1): void {
@@ -57,7 +64,7 @@ export class GaugeCell implements Cell, Gauge {
   }
 
   samples(_name: string, labels: Labels): Sample[] {
-    return [{ labels, value: this.#value }];
+    return this.#isAbsent ? [] : [{ labels, value: this.#value }];
   }
 }
 

@@ -10,6 +10,8 @@ export interface MetricRow {
    * Values of all labels that are known beforehand: each combination counts from zero, so that the first event is seen as a change.
    */
   readonly known?: Readonly<Record<string, readonly string[]>>;
+  /** A gauge without labels that is not zero where nobody has set it, but is not there. */
+  readonly unsetIsAbsent?: true;
   /** Upper bounds in the metric's unit; of histograms only. */
   readonly buckets?: readonly number[];
   /** How a gauge is read over several processes; counters and histograms are summed. */

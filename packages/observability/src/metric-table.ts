@@ -90,6 +90,7 @@ export const METRICS = {
     type: 'gauge',
     help: 'Repeats that the process-wide retry budget still allows.',
     labels: [],
+    unsetIsAbsent: true,
   },
   credentialState: {
     name: 'moltbot_credential_state',
@@ -174,6 +175,7 @@ export const METRICS = {
     type: 'gauge',
     help: 'Limits of callers: 1 counted over all processes, 0 by each for itself.',
     labels: [],
+    unsetIsAbsent: true,
     across: 'min',
   },
   usageRowsDropped: {

@@ -19,6 +19,14 @@ async function lines(name: string): Promise<string[]> {
 }
 
 describe('metrics', () => {
+  it('says nothing of what a process has not, until it is told: no worker is out of repeats because it waits', async () => {
+    const of = /^moltbot_(retry_budget_remaining|quotas_shared|requests_in_flight) /;
+    const told = async () => (await metrics.render()).split('\n').filter((line) => of.test(line));
+    expect(await told()).toEqual(['moltbot_requests_in_flight 0']);
+    metrics.quotasShared.set(0);
+    expect(await told()).toEqual(['moltbot_requests_in_flight 0', 'moltbot_quotas_shared 0']);
+  });
+
   it('render every row of the table with its type, and the metrics of the process', async () => {
     const text = await metrics.render();
     for (const row of Object.values<MetricRow>(METRICS)) {

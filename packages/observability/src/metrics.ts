@@ -143,7 +143,7 @@ function register(registry: Registry, row: MetricRow, limits: FamilyLimits): unk
       };
     }
     case 'gauge': {
-      const family = addFamily(registry, new MetricFamily(row, () => new GaugeCell(), limits));
+      const family = addFamily(registry, new MetricFamily(row, () => new GaugeCell(row), limits));
       if (row.labels.length === 0) return family.unlabelled;
       return {
         ...removable(family),

@@ -79,6 +79,7 @@ const OUTCOMES = ['complete', 'rescued', 'refused', 'failed', 'interrupted', 'ca
 
 export function createTelemetry(options: { readonly logger: Logger; readonly metrics: Metrics }): Telemetry {
   const { logger, metrics } = options;
+  metrics.quotasShared.set(0);
   // From zero on, so that the first failure is seen as a change.
   for (const dialect of DIALECTS) {
     for (const outcome of OUTCOMES) metrics.requests.inc({ operation: 'chat', dialect, outcome }, 0);
