@@ -180,9 +180,14 @@ find_prefix() {
   case $prefix in *'
 '* | *:*) fail usage 'the prefix may hold neither a line end nor a colon (PATH could not name it)' ;; esac
   while [ "${prefix%/}" != "$prefix" ]; do prefix=${prefix%/}; done
-  case $prefix in
-    '' | /usr | /etc | /bin | /var | "${HOME:-/}") fail usage "${prefix:-/} can't be the prefix: it holds other things too" ;;
-  esac
+  # The same folder has many names: HOME/., a link.
+  real_prefix=$(CDPATH='' cd -- "${prefix:-/}" 2>/dev/null && pwd -P) || real_prefix=$prefix
+  real_home=$(CDPATH='' cd -- "${HOME:-/}" 2>/dev/null && pwd -P) || real_home=${HOME:-/}
+  for name in "${prefix:-/}" "$real_prefix"; do
+    case $name in
+      / | /usr | /etc | /bin | /var | "${HOME:-/}" | "$real_home") fail usage "${prefix:-/} can't be the prefix: it holds other things too" ;;
+    esac
+  done
   app=$prefix/app
 }
 

@@ -35,6 +35,14 @@ describe('install.sh before it changes anything', () => {
     expect(existsSync(prefix)).toBe(false);
   });
 
+  it('takes no home and no folder of the system, by whatever way it is named: uninstalling would take `data` and `logs` of others', async () => {
+    for (const other of [`${home}/.`, join(home, 'x', '..'), `${home}//`, '/usr/bin/..']) {
+      const ran = await install(['--uninstall', '--yes', '--prefix', other]);
+      expect([other, ran.code]).toEqual([other, 2]);
+      expect(ran.stderr).toMatch(/can't be the prefix/);
+    }
+  });
+
   it('says with --dry-run what it would do, and does nothing', async () => {
     const ran = await install(['--from', bundle, '--dry-run', '--json']);
     expect(ran.code).toBe(0);
