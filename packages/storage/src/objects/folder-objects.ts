@@ -97,7 +97,8 @@ export async function openFolderObjects(options: { readonly directory: string })
         body: checkedBody({ object, body: stream as AsyncIterable<Uint8Array>, start, end }),
         cancel: async () => {
           stream.destroy();
-          if (!stream.closed) await once(stream, 'close');
+          // Whoever left it in the middle has destroyed it with an AbortError, which is told only now.
+          if (!stream.closed) await once(stream, 'close').catch(() => undefined);
         },
       };
     }
