@@ -534,7 +534,8 @@ make_app() {
   if [ ! -f "$app/.moltbot" ]; then
     ours=part
     if [ -z "$(ls -A "$prefix" 2>/dev/null)" ]; then ours=whole; fi
-    if [ -d "$app" ] && [ -n "$(ls -A "$app")" ]; then fail usage "$app is not MoltBot's: choose another place with --prefix DIR"; fi
+    # Looked for once more: another installation may have made it a moment ago.
+    if [ -d "$app" ] && [ -n "$(ls -A "$app")" ] && [ ! -f "$app/.moltbot" ]; then fail usage "$app is not MoltBot's: choose another place with --prefix DIR"; fi
   fi
   # Root's database runs as another user, who has to pass.
   mode=700
