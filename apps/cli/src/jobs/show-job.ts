@@ -1,4 +1,4 @@
-import type { JobState, JobView } from '@moltbot/contracts';
+import { JOBS, type JobState, type JobView } from '@moltbot/contracts';
 import type { CommandContext } from '../context.js';
 import type { Style } from '../output.js';
 
@@ -14,6 +14,19 @@ const STYLES: Readonly<Record<JobState, Style>> = {
 
 export function stateText(state: JobState, { output, messages }: CommandContext): string {
   return output.style(STYLES[state], messages.jobStates[state]);
+}
+
+/** A job can have done all it had to do, and still tell of a failure: that of a training, that of a drilled chain. */
+export function outcomeOf({ type }: JobView, result: unknown): { readonly ok: boolean; readonly text: string } {
+  const training = type === 'training' ? JOBS.training.result.safeParse(result).data : undefined;
+  if (training !== undefined) {
+    const { status, model, error } = training;
+    const words = [status, model, error === null ? null : `${error.code}: ${error.message}`];
+    return { ok: status === 'succeeded', text: `  ${words.filter((word) => word !== null).join('  ')}` };
+  }
+  const drill = type === 'drill' ? JOBS.drill.result.safeParse(result).data : undefined;
+  if (drill === undefined) return { ok: true, text: '' };
+  return { ok: drill.verdict === 'passed', text: `  ${drill.verdict}` };
 }
 
 /** With a space ahead, or nothing. */

@@ -5,9 +5,12 @@ import type { ExitName } from '../exit-codes.js';
 import type { JobsClient } from './ask-jobs.js';
 import { type JobEvent, jobEvents } from './job-events.js';
 import { progressText } from './progress-text.js';
-import { errorText, stateText } from './show-job.js';
+import { errorText, outcomeOf, stateText } from './show-job.js';
 
-/** Follows a job to its end: a bar on a terminal, a line an event elsewhere, JSON lines with `--json`. Ctrl-C leaves the job alone. */
+/**
+ * Follows a job to its end: a bar on a terminal, a line an event elsewhere, JSON lines with `--json`. Ctrl-C leaves the job alone.
+ * @returns `failed` also where the job was done and tells of a failure (`outcomeOf`)
+ */
 export async function watchJob(options: {
   readonly jobs: JobsClient;
   readonly id: string;
@@ -18,14 +21,17 @@ export async function watchJob(options: {
   const screen = createScreen(context);
   const exit = await interruptible(async ({ signal }) => {
     let ended: JobView | undefined;
+    let result: unknown;
     for await (const event of jobEvents({ ...options, signal })) {
       output.result({ ...event });
       ended = show(event, screen, context) ?? ended;
+      if (event.event === 'end') result = event.data['result'];
     }
     screen.clear();
     if (ended === undefined) return 'failed';
-    output.line(`${ended.id}  ${stateText(ended.state, context)}${errorText(ended)}`);
-    return ended.state === 'completed' ? 'ok' : 'failed';
+    const outcome = outcomeOf(ended, result);
+    output.line(`${ended.id}  ${stateText(ended.state, context)}${outcome.text}${errorText(ended)}`);
+    return ended.state === 'completed' && outcome.ok ? 'ok' : 'failed';
   });
   if (exit === 'interrupted') {
     screen.clear();
