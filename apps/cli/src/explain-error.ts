@@ -21,7 +21,8 @@ const USAGE: ReadonlySet<string> = new Set(['invalid_request']);
 export function explainError(error: unknown, messages: Messages): Explained {
   if (error instanceof CommandError) return { exit: error.exit, code: error.code, message: error.message };
   if (error instanceof CommanderError) {
-    return { exit: 'usage', code: 'usage', message: explainUsage(error, messages), action: messages.usageHint };
+    const { of = '' } = error as { readonly of?: string };
+    return { exit: 'usage', code: 'usage', message: explainUsage(error, messages), action: messages.usageHint(of) };
   }
   if (error instanceof MoltbotError) {
     const { code, message } = error;

@@ -59,6 +59,16 @@ describe('the command line', () => {
     expect(explainError(error, chinese).message).toBe(inChinese);
   });
 
+  it.each([
+    [['frobnicate'], 'moltbot --help'],
+    [['config', 'check'], 'moltbot config --help'],
+    [['logs', 'analyze'], 'moltbot logs analyze --help'],
+  ])('names the help that belongs to %j', async (words, help) => {
+    const { error } = await parse(words);
+    expect(explainError(error, english).action).toBe(`See: ${help}`);
+    expect(explainError(error, chinese).action).toBe(`参见：${help}`);
+  });
+
   it('has help for every command in both languages', async () => {
     for (const { name, key } of COMMANDS) {
       const inEnglish = await parse([...name.split(' '), '--help']);

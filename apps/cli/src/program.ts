@@ -42,6 +42,11 @@ function addGroup(parent: Commander, name: string, options: ProgramOptions): Com
   return settle(group, options).description(name in known ? known[name as keyof typeof known] : '');
 }
 
+/** `keys create`; nothing for the program itself. */
+function pathOf(command: Commander): string {
+  return command.parent === null ? '' : `${pathOf(command.parent)} ${command.name()}`.trim();
+}
+
 /** What every command has: `--json`, `--help`, our language, no exit of its own, suggestions. */
 function settle(command: Commander, { messages, stdout, stderr }: ProgramOptions): Commander {
   return command
@@ -56,5 +61,7 @@ function settle(command: Commander, { messages, stdout, stderr }: ProgramOptions
       outputError: () => undefined,
     })
     .showSuggestionAfterError()
-    .exitOverride();
+    .exitOverride((error) => {
+      throw Object.assign(error, { of: pathOf(command) });
+    });
 }

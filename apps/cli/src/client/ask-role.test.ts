@@ -35,7 +35,7 @@ describe('asking a role', () => {
   it('takes no other program, no other role and nobody for it', async () => {
     const url = await answering({ role: 'worker' });
     const nobody = { reachable: false, otherHome: false };
-    expect(await askRole('primary', url)).toMatchObject(nobody);
-    expect(await askRole('primary', 'http://127.0.0.1:1')).toMatchObject(nobody);
+    expect(await askRole('primary', url)).toMatchObject({ ...nobody, otherRole: true });
+    expect(await askRole('primary', 'http://127.0.0.1:1')).toMatchObject({ ...nobody, otherRole: false });
   });
 });

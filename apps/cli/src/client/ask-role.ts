@@ -10,6 +10,8 @@ export interface RoleStatus {
   readonly version: string | null;
   /** A process of ours answers there, and serves another home. */
   readonly otherHome: boolean;
+  /** A process of ours answers there, and has the other role: this one is not on this machine. */
+  readonly otherRole: boolean;
   /** Requests of a primary, jobs of a worker. */
   readonly inFlight: number | null;
   /** What `/ready` said. */
@@ -29,6 +31,7 @@ export async function askRole(role: RoleName, url: string, home?: string): Promi
     ready: false,
     version: null,
     otherHome: false,
+    otherRole: false,
     inFlight: null,
     report: null,
   };
@@ -40,7 +43,8 @@ export async function askRole(role: RoleName, url: string, home?: string): Promi
     };
     const [ready, metrics] = await Promise.all([get('/ready'), get('/metrics')]);
     const build = /^moltbot_build_info\{(.*)\} 1$/m.exec(metrics.text)?.[1];
-    if (build === undefined || label(build, 'role') !== role) return down;
+    if (build === undefined) return down;
+    if (label(build, 'role') !== role) return { ...down, otherRole: true };
     const report = JSON.parse(ready.text) as { readonly home?: unknown } | null;
     // Before 0.2 nobody said.
     if (home !== undefined && typeof report?.home === 'string' && report.home !== home)
@@ -51,6 +55,7 @@ export async function askRole(role: RoleName, url: string, home?: string): Promi
       ready: ready.status === 200,
       version: label(build, 'version') ?? null,
       otherHome: false,
+      otherRole: false,
       inFlight: role === 'primary' ? sample(metrics.text, 'moltbot_requests_in_flight') : activeJobs(report),
       report,
     };

@@ -53,10 +53,10 @@ async function readSettings(
 }
 
 function describe({ output, messages }: CommandContext, role: RoleName, status: RoleStatus): string {
-  const { reachable, ready, url, version, inFlight, otherHome } = status;
-  const down = otherHome ? messages.stateOtherHome : messages.stateDown;
+  const { reachable, ready, url, version, inFlight, otherHome, otherRole } = status;
+  const down = otherHome ? messages.stateOtherHome : otherRole ? messages.stateOtherRole[role] : messages.stateDown;
   const word = reachable ? (ready ? messages.stateReady : messages.stateNotReady) : down;
-  const style = ready ? 'green' : reachable ? 'yellow' : 'red';
+  const style = ready ? 'green' : reachable || otherRole ? 'yellow' : 'red';
   const facts = [
     url,
     ...(version === null ? [] : [messages.version(version)]),

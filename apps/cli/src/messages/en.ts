@@ -16,7 +16,7 @@ export const english = (command: string) => ({
   ...englishService(command),
   errorAction: (code: ErrorCode): string => ERRORS[code].action.replaceAll('`moltbot ', `\`${command} `),
 
-  usageHint: `See: ${command} --help`,
+  usageHint: (name: string) => `See: ${[command, name, '--help'].filter((word) => word !== '').join(' ')}`,
   didYouMean: (names: string) => `Did you mean \`${names}\`?`,
   unknownCommand: (name: string) => `There is no command \`${name}\`.`,
   unknownOption: (name: string) => `There is no option \`${name}\`.`,
@@ -59,6 +59,10 @@ export const english = (command: string) => ({
   stateReady: 'ready',
   stateNotReady: 'not ready',
   stateDown: 'not running',
+  stateOtherRole: {
+    primary: 'not here; a worker of MoltBot has its port',
+    worker: 'not here; a primary of MoltBot has its port',
+  },
   stateOtherHome: 'not running; its port is held by a MoltBot with another MOLTBOT_HOME',
   version: (version: string) => `version ${version}`,
   requestsInFlight: (count: number) => `${count} in flight`,

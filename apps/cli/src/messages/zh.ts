@@ -17,7 +17,7 @@ export const chinese = (command: string): Messages => ({
   ...chineseService(command),
   errorAction: (code) => chineseErrorActions[code].replaceAll('`moltbot ', `\`${command} `),
 
-  usageHint: `参见：${command} --help`,
+  usageHint: (name) => `参见：${[command, name, '--help'].filter((word) => word !== '').join(' ')}`,
   didYouMean: (names) => `是否想用 \`${names}\`？`,
   unknownCommand: (name) => `没有命令 \`${name}\`。`,
   unknownOption: (name) => `没有选项 \`${name}\`。`,
@@ -55,6 +55,10 @@ export const chinese = (command: string): Messages => ({
   stateReady: '就绪',
   stateNotReady: '未就绪',
   stateDown: '未运行',
+  stateOtherRole: {
+    primary: '不在这里；端口由 MoltBot 的 worker 使用',
+    worker: '不在这里；端口由 MoltBot 的 primary 使用',
+  },
   stateOtherHome: '未运行；端口被另一个 MOLTBOT_HOME 的 MoltBot 占用',
   version: (version) => `版本 ${version}`,
   requestsInFlight: (count) => `${count} 个请求进行中`,
