@@ -7,7 +7,7 @@ const SHORTEST = 6;
 
 /**
  * Takes every secret that the configuration holds out of a text: nothing of it should be there, and this sees to it.
- * Logins of addresses count too.
+ * Passwords of addresses count too, and names that stand without a password: those may be tokens. Other names are words of every day.
  */
 export function createScrubber(options: { readonly config: LoadedConfig | undefined; readonly env: Environment }) {
   const { config, env } = options;
@@ -21,8 +21,8 @@ export function createScrubber(options: { readonly config: LoadedConfig | undefi
     const redis = text === undefined ? undefined : parseRedisUrl(text);
     const logins =
       redis?.kind === 'sentinel' ? [redis.login, redis.sentinelLogin] : redis?.kind === 'cluster' ? [redis.login] : [];
-    for (const { username, password } of logins) for (const part of [password, username]) add(part);
-    for (const part of [url?.password, url?.username]) {
+    for (const { username, password } of [...logins, ...(url === null ? [] : [url])]) {
+      const part = password === undefined || password === '' ? username : password;
       if (part === undefined || part === '') continue;
       add(part);
       add(decoded(part));

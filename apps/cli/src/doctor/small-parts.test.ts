@@ -77,6 +77,25 @@ describe('the scrubber', () => {
     const scrub = createScrubber({ config: undefined, env: { HTTPS_PROXY: 'not a url://' } });
     expect(scrub('http://proxy:3128 ann')).toBe('http://proxy:3128 ann');
   });
+
+  it('takes the name of a login for a secret only where no password is beside it', () => {
+    const scrub = createScrubber({
+      config: {
+        ...parseSettings({
+          text: [
+            'storage: { url: "postgres://moltbot:CANARY-storage@db/moltbot" }',
+            'queue: { url: "redis://moltbot:CANARY-queue@queue" }',
+            'providers: { mine: { kind: openai, base_url: "http://x/v1", proxy: "http://CANARY-token@p:1" } }',
+          ].join('\n'),
+          file: 'config.yml',
+        }),
+        credentials: [],
+        warnings: [],
+      },
+      env: {},
+    });
+    expect(scrub('/var/lib/moltbot CANARY-storage CANARY-queue CANARY-token')).toBe('/var/lib/moltbot *** *** ***');
+  });
 });
 
 describe('words for a shell', () => {
