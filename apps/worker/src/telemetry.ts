@@ -147,7 +147,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
 
     configRefused: (error) => {
       metrics.configReloads.inc({ result: 'refused' });
-      logger.error('configuration refused, the last good one stays', { reason: messageOf(error) });
+      logger.error('configuration refused, the last good one stays', { error: messageOf(error) });
     },
   };
 }

@@ -154,7 +154,7 @@ describe('a worker on the embedded database', () => {
       await worker.logged('job started');
       await writeFile(config, 'logs:\n  level: loud\n');
       expect(await worker.logged('configuration refused, the last good one stays')).toMatchObject({
-        reason: expect.stringContaining('logs.level'),
+        error: expect.stringContaining('logs.level'),
       });
       await writeFile(config, 'worker:\n  concurrency: 9\n');
       expect(await worker.logged('takes effect at the next start')).toMatchObject({ settings: 'worker.concurrency' });
