@@ -7,6 +7,7 @@ import {
   type MoltbotPaths,
   moltbotPaths,
   processEnvironment,
+  needsRestart,
   readProxyEnvironment,
   type Settings,
   watchConfig,
@@ -64,7 +65,10 @@ export async function serve(options: { readonly argv: readonly string[] }): Prom
     initial,
     onChange(next, changedKeys) {
       logger.setLevel(next.settings.logs.level);
-      telemetry.configChanged(changedKeys);
+      telemetry.configChanged(
+        changedKeys,
+        changedKeys.filter((key) => needsRestart(key)),
+      );
     },
     onRefused: (error) => telemetry.configRefused(error),
   });

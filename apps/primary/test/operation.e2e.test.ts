@@ -202,6 +202,15 @@ describe('an edit of a file', () => {
       return first.requests.length > length;
     }, 'the first address again');
   });
+
+  it('that waits for the next start is named in the log', async () => {
+    const named = '"message":"takes effect at the next start","role":"primary","settings":"logs.max_files"';
+    expect(primary.output()).not.toContain('takes effect at the next start');
+    writeConfig(home.path, { ...config(), logs: { level: 'debug', max_files: 3 } });
+    await until(() => primary.output().includes(named), 'a word about the next start');
+    writeConfig(home.path, config());
+    await until(() => primary.output().split(named).length === 3, 'the same about the way back');
+  });
 });
 
 describe('what is left after a stop', () => {

@@ -71,7 +71,7 @@ export interface Telemetry {
   credentialsEvent(event: CredentialsEvent): void;
   modelListFailed(provider: string, error: unknown): void;
   localModelEvent(event: LocalModelEvent): void;
-  configChanged(keys: readonly string[]): void;
+  configChanged(keys: readonly string[], waiting: readonly string[]): void;
   configRefused(error: unknown): void;
 }
 
@@ -211,9 +211,10 @@ export function createTelemetry(options: { readonly logger: Logger; readonly met
       if (event.type === 'warm') metrics.modelLoad.observe({ model: event.model }, event.loadMs / 1_000);
     },
 
-    configChanged(keys) {
+    configChanged(keys, waiting) {
       metrics.configReloads.inc({ result: 'applied' });
-      logger.info('configuration changed', { keys: keys.join(', ') });
+      logger.info('configuration changed', { settings: keys.join(', ') });
+      if (waiting.length > 0) logger.warn('takes effect at the next start', { settings: waiting.join(', ') });
     },
 
     configRefused(error) {
