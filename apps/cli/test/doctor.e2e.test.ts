@@ -39,7 +39,10 @@ describe('moltbot doctor', () => {
   it('finds nothing in a fresh home, and makes none', async () => {
     const home = newHome();
     home.remove();
-    const { code, stdout } = await moltbot(['doctor'], { home: home.path });
+    // Whoever runs the tests may have a server of their own on the usual ports.
+    const ports = ['MOLTBOT_SERVER_PORT', 'MOLTBOT_SERVER_METRICS_PORT', 'MOLTBOT_WORKER_METRICS_PORT'];
+    const env = Object.fromEntries(ports.map((name) => [name, '0']));
+    const { code, stdout } = await moltbot(['doctor'], { home: home.path, env });
     expect(stdout).toMatch(/Verdict: Nothing is wrong \(\d+ checks\)\.\n$/);
     expect(code).toBe(0);
     expect(existsSync(home.path)).toBe(false);
