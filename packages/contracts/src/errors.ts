@@ -178,7 +178,7 @@ export const ERRORS = {
     http: 503,
     retryable: false,
     title: 'There is no usable credential for the provider',
-    action: 'Add a key to `auth.json`, or sign in (see docs/credentials.md).',
+    action: 'Add a key with `moltbot auth login NAME --key`, or sign in (see docs/credentials.md).',
   },
   credential_rejected: {
     http: 503,

@@ -21,12 +21,12 @@ export function outcomeOf({ type }: JobView, result: unknown): { readonly ok: bo
   const training = type === 'training' ? JOBS.training.result.safeParse(result).data : undefined;
   if (training !== undefined) {
     const { status, model, error } = training;
-    const words = [status, model, error === null ? null : `${error.code}: ${error.message}`];
-    return { ok: status === 'succeeded', text: `  ${words.filter((word) => word !== null).join('  ')}` };
+    const what = error === null ? model : `${error.code}: ${error.message}`;
+    return { ok: status === 'succeeded', text: `  training ${status}${what === null ? '' : `: ${what}`}` };
   }
   const drill = type === 'drill' ? JOBS.drill.result.safeParse(result).data : undefined;
   if (drill === undefined) return { ok: true, text: '' };
-  return { ok: drill.verdict === 'passed', text: `  ${drill.verdict}` };
+  return { ok: drill.verdict === 'passed', text: `  drill ${drill.verdict}` };
 }
 
 /** With a space ahead, or nothing. */

@@ -31,7 +31,7 @@ export const chineseErrorActions: Readonly<Record<ErrorCode, string>> = {
   upstream_error: '请重试；在链中加入备用模型，以便由其他模型回答。',
   upstream_unreachable: '请检查网络以及提供方的 `base_url`。',
   stream_interrupted: '已发送的内容不完整：请重新提问。',
-  credential_missing: '请在 `auth.json` 中添加密钥，或登录（参见 docs/credentials.md）。',
+  credential_missing: '请用 `moltbot auth login NAME --key` 添加密钥，或登录（参见 docs/credentials.md）。',
   credential_rejected: '请更换 `auth.json` 中的密钥，或重新登录；`moltbot auth status` 会说明是哪一个。',
   credential_expired: '请用 `moltbot auth login NAME` 重新登录；`moltbot auth status` 会列出登录状态。',
   credential_refresh_failed: '请运行 `moltbot doctor`，它会测量原因。服务器会继续尝试。',
