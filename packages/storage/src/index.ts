@@ -28,6 +28,7 @@ export type {
   EmbeddedPostgresEvent,
 } from './embedded-postgres/embedded-postgres.js';
 export { type EmbeddedPostgresStatus, embeddedPostgresStatus } from './embedded-postgres/embedded-postgres-status.js';
+export { finishReturn, keptDataFolders } from './embedded-postgres/kept-data.js';
 export { type EmbeddedPostgresOptions, startEmbeddedPostgres } from './embedded-postgres/start-embedded-postgres.js';
 export {
   createFileStore,

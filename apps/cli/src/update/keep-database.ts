@@ -3,7 +3,7 @@ import { rename, rm, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LoadedConfig, MoltbotPaths } from '@moltbot/config';
-import { embeddedPostgresStatus } from '@moltbot/storage';
+import { embeddedPostgresStatus, finishReturn, keptDataFolders } from '@moltbot/storage';
 import type { RunProgram } from '../service/run-program.js';
 
 /** The database's files as they were before another version saw them: a version can't read what a newer one has migrated. */
@@ -32,6 +32,7 @@ export async function keepDatabase(options: {
   if (config.settings.storage.url !== 'embedded') return 'elsewhere';
   const dataDirectory = join(paths.dataDirectory, 'postgres');
   const until = performance.now() + STOPS_WITHIN_MS;
+  finishReturn({ dataDirectory });
   let found = embeddedPostgresStatus({ dataDirectory });
   while (found.state === 'running' && performance.now() < until) {
     await delay(100);
@@ -40,26 +41,33 @@ export async function keepDatabase(options: {
   if (found.state === 'absent') return undefined;
   if (found.state === 'running') return 'in-use';
   const { directory } = found;
-  const copy = `${directory}.before-update`;
-  await rm(copy, { recursive: true, force: true });
+  const { copy, aside } = keptDataFolders(directory);
+  // Both: a return that was cut off, after which something made a database anew. Which of them is the good one, only people know.
+  if (existsSync(copy) && existsSync(aside)) return 'failed';
+  const unfinished = `${copy}.new`;
+  const earlier = `${copy}.earlier`;
+  for (const left of [unfinished, aside]) await rm(left, { recursive: true, force: true });
   if (!(await hasSpaceFor(directory, run))) return 'no-space';
   // The system's own: it keeps owners, who are not ours where root's database runs as another user.
   const shared = process.platform === 'linux' ? ['--reflink=auto'] : [];
-  const { code } = await run('cp', ['-pR', ...shared, directory, copy]);
+  const { code } = await run('cp', ['-pR', ...shared, directory, unfinished]);
   if (code !== 0) {
-    await rm(copy, { recursive: true, force: true });
+    await rm(unfinished, { recursive: true, force: true });
     return 'failed';
   }
+  // That of an update which was cut off may be the only good one, until a version has become ready; of several the first.
+  if (existsSync(copy)) await (existsSync(earlier) ? rm(copy, { recursive: true }) : rename(copy, earlier));
+  await rename(unfinished, copy);
   return {
     async restore() {
       if (!existsSync(copy)) return;
-      const aside = `${directory}.failed-update`;
-      await rm(aside, { recursive: true, force: true });
       await rename(directory, aside);
       await rename(copy, directory);
       await rm(aside, { recursive: true, force: true });
     },
-    drop: async () => rm(copy, { recursive: true, force: true }),
+    async drop() {
+      for (const kept of [copy, earlier]) await rm(kept, { recursive: true, force: true });
+    },
   };
 }
 

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { MoltbotError, type Secret } from '@moltbot/contracts';
 import type { EmbeddedConnection } from './embedded-postgres.js';
 import { initialiseData, isInitialised, SUPERUSER, serverPassword, syncInBackground } from './initialise-data.js';
+import { finishReturn } from './kept-data.js';
 import { platformBinaries } from './platform-binaries.js';
 import { type PostmasterFile, postmasterFilePath, readPostmasterFile } from './postmaster-file.js';
 import { createDatabase, isListening, probeServer } from './probe-server.js';
@@ -46,6 +47,7 @@ export async function ensureServer(options: EnsureServerOptions): Promise<Runnin
   if (running !== undefined) return running;
 
   const binaries = await reachableBinaries({ binaries: platformBinaries(), directories, user });
+  finishReturn({ dataDirectory: base });
   if (!isInitialised(directories)) {
     options.onPreparing(directories.data);
     await initialiseData({ directories, binaries, user, password });
