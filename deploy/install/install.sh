@@ -24,6 +24,10 @@ node_package() {
 }
 NPM_VERSION='11.10.0'
 
+# What MoltBot makes in its home; the mark is left where data is kept.
+HOME_MARK='.moltbot-home'
+DATA="config.yml auth.json data logs run cache tokens secret.key secret-key.json chat-history $HOME_MARK"
+
 BLOCK_BEGIN='# >>> moltbot >>>'
 BLOCK_END='# <<< moltbot <<<'
 
@@ -146,6 +150,7 @@ main() {
     uninstall_all
     return
   fi
+  check_prefix
   find_platform
   find_source
   if [ "$(version_in_use)" = "$version" ] && is_whole "$version" && wrapper_is_good; then
@@ -274,7 +279,9 @@ check_file_beside() {
   sums=$(dirname -- "$1")/SHA256SUMS
   [ -f "$sums" ] || return 0
   wanted=$(awk -v name="$(basename -- "$1")" '$2 == name || $2 == "*" name { print $1 }' "$sums")
-  [ -n "$wanted" ] || return 0
+  if [ -z "$wanted" ]; then
+    fail checksum "$sums does not list $(basename -- "$1"): it is not checked. Get the list that was published with it, or move this one away."
+  fi
   if [ "$(sha 256 "$1")" != "$wanted" ]; then
     fail checksum "$1 is damaged: its SHA-256 is not the one in $sums"
   fi
@@ -306,12 +313,42 @@ fetch() {
     case $1 in http://*) only='=http,https' ;; esac
     curl -fsSL --proto "$only" --retry 3 --connect-timeout 20 --speed-limit 1000 --speed-time 60 -o "$2" "$1" >"$work/fetch.log" 2>&1 && return 0
   elif command -v wget >/dev/null 2>&1; then
-    wget -T 60 -O "$2" "$1" >"$work/fetch.log" 2>&1 && return 0
+    fetch_with_wget "$1" "$2" && return 0
   else
     fail no_download 'neither curl nor wget is here: install one, or use a bundle (--from)'
   fi
   fail download "could not get $1
 $(tail -n 5 "$work/fetch.log" | sed 's/^/  /')"
+}
+
+# wget goes wherever it is sent, over http too (--https-only is for recursion): each address is looked at before it is asked.
+fetch_with_wget() {
+  if ! wget --help 2>&1 | grep -q -- --max-redirect; then
+    fail no_download 'this wget can not be held to https: install curl, or use a bundle (--from)'
+  fi
+  asked=$1
+  for hop in 1 2 3 4 5 6; do
+    LC_ALL=C wget -S --max-redirect=0 -T 60 -O "$2" "$asked" >"$work/fetch.log" 2>&1 && return 0
+    to=$(sed -n 's/^ *[Ll]ocation: *\([^ ]*\).*/\1/p' "$work/fetch.log" | tr -d '\r' | tail -n 1)
+    case $to in
+      '') return 1 ;;
+      https://*) ;;
+      //*) to=${asked%%//*}$to ;;
+      /*) to=$(printf '%s' "$asked" | sed 's|^\([a-z]*://[^/]*\).*|\1|')$to ;;
+      http://*) case $asked in http://*) ;; *) to=refused ;; esac ;;
+      *) to=refused ;;
+    esac
+    case $to in
+      https://* | http://127.0.0.1:* | http://localhost:* | 'http://[::1]:'*) ;;
+      *)
+        echo 'it is redirected to an address that is not https' >>"$work/fetch.log"
+        return 1
+        ;;
+    esac
+    asked=$to
+  done
+  echo "it is redirected $hop times" >>"$work/fetch.log"
+  return 1
 }
 
 # json_field NAME FILE: a text of a document of the registry; its names are there once.
@@ -495,9 +532,9 @@ say_plan() {
 install_version() {
   previous=$(version_in_use)
   make_app
-  take_lock
   staging=$app/.staging
   # What a run left that was killed.
+  put_back_damaged
   rm -rf "$staging"
   mkdir "$staging"
   work=$staging
@@ -512,9 +549,7 @@ install_version() {
   else
     if [ -n "$from" ]; then unpack_bundle; else get_from_registry; fi
     try_version
-    rm -rf "$app/versions/$version"
-    mkdir -p "$app/versions"
-    mv "$staging/tree" "$app/versions/$version"
+    put_tree
   fi
   write_atomically "$app/node-path" 644 "$node"
   write_wrapper
@@ -529,21 +564,49 @@ install_version() {
   say "Next: $(next_command)"
 }
 
+# What somebody else put below the prefix would go with MoltBot when that is uninstalled: `data` and `logs` are names that many use.
+check_prefix() {
+  # A run that was killed before it could say that the folder is ours left no more than a lock.
+  others=$(
+    for found in "$prefix"/* "$prefix"/.[!.]* "$app"/* "$app"/.[!.]*; do
+      case $found in "$app" | "$app/.lock") continue ;; esac
+      if [ -e "$found" ] || [ -L "$found" ]; then printf '%s\n' "${found#"$prefix"/}"; fi
+    done
+  )
+  # Looked for last: another installation may have made it a moment ago.
+  if [ -z "$others" ] || [ -f "$app/.moltbot" ] || is_home; then return 0; fi
+  fail usage "$prefix holds what is not MoltBot's ($(printf '%s' "$others" | head -n 3 | tr '\n' ' ' | sed 's/ $//')): uninstalling \
+would take it away. Choose another place with --prefix DIR. If it is MoltBot's home, make an empty file $prefix/$HOME_MARK first."
+}
+
+# is_home: MoltBot kept its data here before, or the home that it takes by itself holds nothing else.
+is_home() {
+  case "
+$others
+" in *'
+app/'*) return 1 ;; esac
+  if [ -e "$prefix/bin/moltbot" ]; then return 1; fi
+  for found in "$HOME_MARK" secret-key.json data/postgres/data/PG_VERSION data/postgres/location.json; do
+    if [ -f "$prefix/$found" ]; then return 0; fi
+  done
+  [ "$prefix" = "${HOME:-}/.moltbot" ] || return 1
+  for found in $others; do case " $DATA " in *" $found "*) ;; *) return 1 ;; esac done
+}
+
 # app/.moltbot says that the folder is ours; `whole`: so is the prefix, for there was nothing in it.
 make_app() {
-  if [ ! -f "$app/.moltbot" ]; then
-    ours=part
-    if [ -z "$(ls -A "$prefix" 2>/dev/null)" ]; then ours=whole; fi
-    # Looked for once more: another installation may have made it a moment ago.
-    if [ -d "$app" ] && [ -n "$(ls -A "$app")" ] && [ ! -f "$app/.moltbot" ]; then fail usage "$app is not MoltBot's: choose another place with --prefix DIR"; fi
-  fi
   # Root's database runs as another user, who has to pass.
   mode=700
   if [ "$(id -u)" = 0 ]; then mode=755; fi
   if [ ! -d "$prefix" ]; then (umask 022 && mkdir -p "$prefix" && chmod "$mode" "$prefix") 2>/dev/null || not_writable; fi
   mkdir -p "$app" 2>/dev/null || not_writable
   if [ ! -w "$app" ]; then not_writable; fi
-  if [ ! -f "$app/.moltbot" ]; then printf '%s\n' "$ours" >"$app/.moltbot"; fi
+  take_lock
+  if [ -f "$app/.moltbot" ]; then return 0; fi
+  check_prefix
+  ours=whole
+  if [ -n "$others" ]; then ours=part; fi
+  write_atomically "$app/.moltbot" 644 "$ours"
 }
 
 not_writable() { fail not_writable "$app can't be written: choose another place with --prefix DIR"; }
@@ -638,6 +701,21 @@ $(tail -n 20 "$work/step.log" | sed 's/^/  /')"
     fi
   fi
   step 'starting it once, to see it ready' "$node" "$tree/node_modules/$PACKAGE/lib/moltbot.js" service test
+}
+
+# A damaged version may be the one in use: it stays until the whole one is in its place.
+put_tree() {
+  mkdir -p "$app/versions"
+  if [ -e "$app/versions/$version" ]; then mv "$app/versions/$version" "$app/versions/.damaged-$version"; fi
+  mv "$staging/tree" "$app/versions/$version" || { put_back_damaged && fail step_failed "$app/versions/$version can't be put in place"; }
+  rm -rf "$app/versions/.damaged-$version"
+}
+
+put_back_damaged() {
+  for found in "$app"/versions/.damaged-*; do
+    if [ ! -e "$found" ]; then continue; fi
+    if [ -e "$app/versions/${found##*/.damaged-}" ]; then rm -rf "$found"; else mv "$found" "$app/versions/${found##*/.damaged-}"; fi
+  done
 }
 
 # write_atomically FILE MODE TEXT
@@ -743,7 +821,10 @@ release_lock() {
 finish() {
   status=$?
   trap - EXIT
-  if ${locked:-false} && [ -n "${staging:-}" ]; then rm -rf "$staging"; fi
+  if ${locked:-false} && [ -n "${staging:-}" ]; then
+    put_back_damaged
+    rm -rf "$staging"
+  fi
   release_lock
   if [ -n "${scratch:-}" ]; then rm -rf "$scratch"; fi
   exit "$status"
@@ -782,42 +863,60 @@ path_block() {
 
 # Once: a block that says the same is left alone, another one of ours is replaced.
 put_path() {
-  # shellcheck disable=SC2094
   path_files | while IFS= read -r file; do
     if [ -f "$file" ] && [ "$(sed -n "/^$BLOCK_BEGIN\$/,/^$BLOCK_END\$/p" "$file" 2>/dev/null)" = "$(path_block "$file")" ]; then continue; fi
-    if [ -e "$file" ]; then
-      if [ ! -w "$file" ] || [ ! -r "$file" ]; then
-        say "$file can't be changed: add $prefix/bin to PATH yourself."
-        continue
-      fi
-      take_path_from "$file"
-      # The last line may lack its end.
-      if [ -s "$file" ] && [ -n "$(tail -c 1 "$file")" ]; then echo >>"$file"; fi
-    elif ! mkdir -p "$(dirname -- "$file")" 2>/dev/null || ! (: >>"$file") 2>/dev/null; then
-      say "$file can't be written: add $prefix/bin to PATH yourself."
-      continue
-    else
+    made=false
+    if [ ! -e "$file" ]; then
+      made=true
+      if mkdir -p "$(dirname -- "$file")" 2>/dev/null; then (: >>"$file") 2>/dev/null || :; fi
+    fi
+    if ! rewrite "$file" with_block; then
+      if $made; then rm -f "$file"; fi
+      say "$file can't be changed: add $prefix/bin to PATH yourself."
+    elif $made; then
       printf '%s\n' "$file" >>"$app/made-files"
     fi
-    path_block "$file" >>"$file"
   done
 }
 
-# Writes through links and keeps the file's mode.
 take_path_from() {
   [ -f "$1" ] && grep -q "^$BLOCK_BEGIN\$" "$1" 2>/dev/null || return 0
-  if ! grep -q "^$BLOCK_END\$" "$1" || [ ! -w "$1" ]; then
-    say "$1: take the lines of moltbot out yourself."
-    return 0
-  fi
-  kept=$(sed "/^$BLOCK_BEGIN\$/,/^$BLOCK_END\$/d" "$1" && echo x)
-  printf '%s' "${kept%x}" >"$1"
+  rewrite "$1" without_block || say "$1: take the lines of moltbot out yourself."
+}
+
+# A block without its end is somebody's edit: what follows it is not ours to take.
+without_block() {
+  if grep -q "^$BLOCK_BEGIN\$" "$1" && ! grep -q "^$BLOCK_END\$" "$1"; then return 1; fi
+  sed "/^$BLOCK_BEGIN\$/,/^$BLOCK_END\$/d" "$1"
+}
+
+with_block() {
+  without_block "$1" || return 1
+  # The last line may lack its end.
+  if [ -s "$1" ] && [ -n "$(tail -c 1 "$1")" ]; then echo || return 1; fi
+  path_block "$1"
+}
+
+# rewrite FILE COMMAND: FILE becomes what COMMAND FILE writes, or stays as it is: on a full disk, or killed in the middle.
+# The file behind a link is meant; mode and owner are kept.
+rewrite() {
+  target=$1
+  for _ in 1 2 3 4 5 6 7 8; do
+    if [ ! -L "$target" ]; then break; fi
+    link=$(readlink "$target")
+    case $link in /*) target=$link ;; *) target=$(dirname -- "$target")/$link ;; esac
+  done
+  if [ ! -f "$target" ] || [ ! -w "$target" ] || [ ! -r "$target" ]; then return 1; fi
+  beside=$target.moltbot-new
+  # printf of a shell may not say that its last bytes found no room; cat does.
+  if text=$("$2" "$target" 2>/dev/null && echo x) && cp -p "$target" "$beside" 2>/dev/null &&
+    printf '%s' "${text%x}" 2>/dev/null | cat >"$beside" 2>/dev/null && mv -f "$beside" "$target" 2>/dev/null; then return 0; fi
+  rm -f "$beside"
+  return 1
 }
 
 # ------------------------------------------------------------------------------------------------------------------- uninstalling
 
-# What MoltBot makes in its home.
-DATA='config.yml auth.json data logs run cache tokens secret.key secret-key.json chat-history'
 # Where the database of root is, whose own user can't reach root's home.
 SYSTEM=/var/lib/moltbot
 
@@ -850,13 +949,14 @@ uninstall_all() {
   done
   whole=false
   if [ "$(cat "$app/.moltbot")" = whole ]; then whole=true; fi
-  if ! $keep_data; then remove_data; fi
+  if ! $keep_data; then remove_data; else : >"$prefix/$HOME_MARK"; fi
   rm -f "$prefix/bin/moltbot" "$prefix/bin/.moltbot.new"
   rmdir "$prefix/bin" 2>/dev/null || :
   # Last what says that the rest is ours, so that a run that is killed here can be run again.
   locked=false
   rm -rf "$app/versions" "$app/node" "$app/compile-cache"
   rm -rf "$app"
+  if $keep_data && [ "$(ls -A "$prefix")" = "$HOME_MARK" ]; then rm -f "$prefix/$HOME_MARK"; fi
   rmdir "$prefix" 2>/dev/null || :
   left=''
   if [ -d "$prefix" ] && ! $keep_data; then left=$(ls -A "$prefix"); fi

@@ -1,6 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { installRig, LONG, SCRIPT } from './install-rig.js';
 import { runProgram } from './run-program.js';
 
@@ -189,23 +199,72 @@ describe('install.sh', () => {
     'lets one of two that run at the same time wait for nothing: it says who is at work',
     async () => {
       const other = join(folder, 'two at once');
+      const lock = join(other, 'app/.lock');
+      const holder = () => Number(lstatSync(lock, { throwIfNoEntry: false }) && readlinkSync(lock).split('/')[0]);
+      // Whoever has the lock stands still until the other has ended: on a busy machine it could be done before that one begins.
+      let held: number | undefined;
+      const watch = setInterval(() => {
+        if (held !== undefined || !(holder() > 0)) return;
+        held = holder();
+        process.kill(-held, 'SIGSTOP');
+      }, 2);
+      const goOn = () => {
+        clearInterval(watch);
+        if (held !== undefined) process.kill(-held, 'SIGCONT');
+      };
       const args = ['--from', bundle, '--yes', '--prefix', other, '--no-modify-path'];
-      const [one, two] = await Promise.all([install(args), install(args)]);
-      expect([one.code, two.code].filter((code) => code === 0)).toHaveLength(1);
-      expect(one.stderr + two.stderr).toMatch(/another installation runs here \(process \d+\)/);
+      const both = [install(args), install(args)];
+      try {
+        const refused = await Promise.race(both);
+        expect(refused.code).toBe(1);
+        expect(refused.stderr).toContain(`another installation runs here (process ${held})`);
+      } finally {
+        goOn();
+      }
+      const ran = await Promise.all(both);
+      expect(new Set(ran.map(({ code }) => code))).toEqual(new Set([0, 1]));
+      expect(readFileSync(join(other, 'app/.moltbot'), 'utf8')).toBe('whole\n');
       rmSync(other, { recursive: true });
     },
     LONG,
   );
 
-  it('leaves a folder alone that is not its own', async () => {
+  it.each([
+    ['app/theirs.txt'],
+    ['data/theirs.db'],
+    ['logs/theirs.log'],
+    ['run/theirs.pid'],
+    ['cache/theirs'],
+    ['config.yml'],
+    ['.theirs'],
+  ])('leaves a folder alone that is not its own: one with %s', async (name) => {
     const other = join(folder, 'foreign');
-    mkdirSync(join(other, 'app'), { recursive: true });
-    writeFileSync(join(other, 'app/theirs.txt'), 'theirs');
-    const ran = await install(['--from', bundle, '--yes', '--prefix', other, '--no-modify-path']);
-    expect(ran.code).toBe(2);
+    mkdirSync(dirname(join(other, name)), { recursive: true });
+    writeFileSync(join(other, name), 'theirs');
+    for (const more of [['--yes'], ['--dry-run']]) {
+      const ran = await install(['--from', bundle, '--prefix', other, '--no-modify-path', ...more]);
+      expect(ran.code).toBe(2);
+      expect(ran.stderr).toMatch(/holds what is not MoltBot's \(.*uninstalling would take it away/);
+    }
     expect((await install(['--uninstall', '--yes', '--prefix', other])).stderr).toMatch(/There is no MoltBot/);
-    expect(readdirSync(other, { recursive: true })).toEqual(['app', 'app/theirs.txt']);
+    expect(readdirSync(other, { recursive: true }).length).toBe(name.split('/').length);
+    expect(readFileSync(join(other, name), 'utf8')).toBe('theirs');
+    rmSync(other, { recursive: true });
+  });
+
+  it.each([
+    ['its home by default, where only the configuration is', '.moltbot', 'config.yml'],
+    ['a home that has a database', 'elsewhere', 'data/postgres/data/PG_VERSION'],
+    ['a folder that somebody marked', 'marked', '.moltbot-home'],
+  ])('takes %s', async (_what, place, name) => {
+    const own = join(folder, 'other user');
+    const other = join(own, place);
+    mkdirSync(dirname(join(other, name)), { recursive: true });
+    writeFileSync(join(other, name), '');
+    const env = environment({ HOME: own });
+    const ran = await install(['--from', bundle, '--prefix', other, '--dry-run'], { env });
+    expect([ran.code, ran.stderr]).toEqual([0, expect.stringContaining('would install MoltBot 0.1.0')]);
+    rmSync(own, { recursive: true });
   });
 });
 
