@@ -1,8 +1,10 @@
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from '@jest/globals';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { moltbotPaths } from '@moltbot/config';
 import { launchdPlist } from './launchd-plist.js';
 import { serviceDefinition } from './service-definition.js';
@@ -68,6 +70,61 @@ describe('systemdUnit', () => {
 });
 
 describe('launchdPlist', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'moltbot launchd '));
+    writeFileSync(join(folder, 'service.log'), '');
+  });
+  afterEach(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** What launchd would run, with its output in the log, as launchd has it. */
+  const keeper = (...command: readonly string[]) => {
+    const logFile = join(folder, 'service.log');
+    const plist = launchdPlist({ command, environment: {}, logFile });
+    const [, words = ''] = /<array>([^]*)<\/array>/.exec(plist) ?? [];
+    const [program = '', ...args] = [...words.matchAll(/<string>([^<]*)<\/string>/g)].map(([, text = '']) =>
+      text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&'),
+    );
+    const log = openSync(logFile, 'a');
+    const child = spawn(program, args, { stdio: ['ignore', log, log], detached: true });
+    closeSync(log);
+    return { child, said: () => readFileSync(logFile, 'utf8') };
+  };
+  const endOf = async ({ child }: ReturnType<typeof keeper>) => {
+    const [code] = (await once(child, 'exit')) as [number | null];
+    // As launchd does: what is left of the group, a nap, ends too.
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
+    return code;
+  };
+
+  it.each([
+    [0, 0],
+    [1, 1],
+    [2, 0],
+    [4, 0],
+    [70, 70],
+  ])('has exit code %i end as %i: launchd starts again whatever is not 0', async (code, as) => {
+    expect(await endOf(keeper('/bin/sh', '-c', `exit ${code}`))).toBe(as);
+  });
+
+  it('hands on the signal to stop, and waits for the end', async () => {
+    const running = keeper('/bin/sh', '-c', `trap 'echo stopping; exit 7' TERM; echo up; while :; do sleep 0.1; done`);
+    while (!running.said().includes('up')) await delay(20);
+    running.child.kill('SIGTERM');
+    expect(await endOf(running)).toBe(7);
+    expect(running.said()).toContain('stopping');
+  });
+
+  it('moves a log that has become too big to a file beside it', async () => {
+    writeFileSync(join(folder, 'service.log'), 'x'.repeat(10_000_001));
+    const running = keeper('/bin/echo', 'hello');
+    expect(await endOf(running)).toBe(0);
+    expect(running.said()).toBe('hello\n');
+    expect(statSync(join(folder, 'service.log.1')).size).toBe(10_000_001);
+  });
+
   it('is well-formed, and says what it was given', () => {
     const plist = launchdPlist({
       command: ['/home/<a> & b/moltbot', 'start'],
@@ -86,9 +143,10 @@ describe('launchdPlist', () => {
       else if (name === 'string' && close === '') dict[key] = (dict[key] === undefined ? '' : `${dict[key]} `) + text;
     }
     expect(tags).toEqual([]);
-    expect(dict).toEqual({
+    const { ProgramArguments, ...others } = dict;
+    expect(ProgramArguments).toMatch(/^\/bin\/sh -c [^]* moltbot \/logs\/x \/home\/&lt;a&gt; &amp; b\/moltbot start$/);
+    expect(others).toEqual({
       Label: 'local.moltbot',
-      ProgramArguments: '/home/&lt;a&gt; &amp; b/moltbot start',
       NAME: HOSTILE,
       StandardOutPath: '/logs/x',
       StandardErrorPath: '/logs/x',

@@ -7,7 +7,7 @@ export interface ServiceDefinition {
 }
 
 /** Exit codes that another try does not mend: wrong words, a configuration with mistakes. */
-const FINAL_EXITS = '2 4';
+export const FINAL_EXITS = [2, 4] as const;
 
 /** A user unit. Quoting: systemd.service(5), "COMMAND LINES"; `:` keeps `$` as it is. */
 export function systemdUnit({ command, environment }: ServiceDefinition): string {
@@ -23,7 +23,7 @@ ExecStart=:${command.map(quoted).join(' ')}
 ${variables.join('\n')}
 Restart=always
 RestartSec=2
-RestartPreventExitStatus=${FINAL_EXITS}
+RestartPreventExitStatus=${FINAL_EXITS.join(' ')}
 # Running answers may end first; the database is last.
 KillMode=mixed
 TimeoutStopSec=90
