@@ -871,8 +871,12 @@ put_path() {
       if mkdir -p "$(dirname -- "$file")" 2>/dev/null; then (: >>"$file") 2>/dev/null || :; fi
     fi
     if ! rewrite "$file" with_block; then
-      if $made; then rm -f "$file"; fi
-      say "$file can't be changed: add $prefix/bin to PATH yourself."
+      what=changed
+      if $made; then
+        what=written
+        if [ ! -L "$file" ] && [ ! -s "$file" ]; then rm -f "$file" 2>/dev/null || :; fi
+      fi
+      say "$file can't be $what: add $prefix/bin to PATH yourself."
     elif $made; then
       printf '%s\n' "$file" >>"$app/made-files"
     fi
