@@ -71,9 +71,10 @@ describe('what is no request of ours', () => {
     expect([root.status, root.headers.get('location')]).toEqual([302, '/docs']);
     const anthropic = await fetch(`${primary.url}/v1/nothing`, { headers: { 'anthropic-version': '2023-06-01' } });
     expect(await refusalOf('/v1/messages', anthropic)).toMatchObject({ status: 404, code: 'not_found_error' });
+    expect((await post('/v1/models', '{}')).status).toBe(405);
+    // Last: what is left of such a body may run into this server's short limits, and the next request on its connection with it.
     const large = await post('/v1/nothing', Buffer.alloc(20 * 1_048_576, 0x20));
     expect(await refusalOf('openai', large)).toMatchObject({ status: 404 });
-    expect((await post('/v1/models', '{}')).status).toBe(405);
   });
 
   it('finds models by percent-encoded names, and nothing outside them', async () => {
