@@ -2,9 +2,9 @@ import type { AssistantMessage, ImagePart, Message, TextPart, ToolCallPart } fro
 import type { JsonObject } from '../../caller-request.js';
 import { readObject, readText } from '../../read-json.js';
 import { expectList, expectObject, expectText, optionalText, refuse } from '../../request-fields.js';
+import { readParts } from '../openai-fields.js';
 
 export const MOST_MESSAGES = 10_000;
-const MOST_PARTS = 10_000;
 const MOST_CALLS = 1_024;
 
 const DATA_URL = /^data:([^;,]+)(?:;[^;,]+)*;base64,/;
@@ -39,22 +39,8 @@ export function fromMessages(value: unknown, unknown: Set<string>): Message[] {
   });
 }
 
-type Part = readonly [part: JsonObject, path: string];
-
-/** A string is one text part. */
-function readParts(content: unknown, path: string): readonly Part[] {
-  if (typeof content === 'string') return [[{ type: 'text', text: content }, path]];
-  if (!Array.isArray(content)) throw refuse(path, 'a string or a list of content parts');
-  return expectList(content, path, MOST_PARTS).map((item, index): Part => {
-    const at = `${path}.${index}`;
-    const part = expectObject(item, at);
-    expectText(part['type'], `${at}.type`);
-    return [part, at];
-  });
-}
-
 function fromTexts(content: unknown, path: string, unknown: Set<string>): TextPart[] {
-  return readParts(content, path).flatMap(([part, at]) => {
+  return readParts(content, path, 'text').flatMap(([part, at]) => {
     if (part['type'] === 'text') return [fromText(part, at)];
     unknown.add(`${at} (${String(part['type'])})`);
     return [];
@@ -62,7 +48,7 @@ function fromTexts(content: unknown, path: string, unknown: Set<string>): TextPa
 }
 
 function fromUserContent(content: unknown, path: string, unknown: Set<string>): (TextPart | ImagePart)[] {
-  return readParts(content, path).flatMap(([part, at]): (TextPart | ImagePart)[] => {
+  return readParts(content, path, 'text').flatMap(([part, at]): (TextPart | ImagePart)[] => {
     switch (part['type']) {
       case 'text':
         return [fromText(part, at)];
@@ -99,7 +85,7 @@ function fromAssistant(message: JsonObject, path: string, unknown: Set<string>):
   if (reasoning !== undefined && reasoning !== '') parts.push({ type: 'reasoning', text: reasoning });
   const { content } = message;
   if (content !== undefined && content !== null) {
-    for (const [part, at] of readParts(content, `${path}.content`)) {
+    for (const [part, at] of readParts(content, `${path}.content`, 'text')) {
       if (part['type'] === 'text') parts.push(fromText(part, at));
       else if (part['type'] === 'refusal')
         parts.push({ type: 'refusal', text: expectText(part['refusal'], `${at}.refusal`) });

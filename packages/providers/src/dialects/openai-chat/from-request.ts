@@ -1,13 +1,5 @@
-import type {
-  ChatRequest,
-  Json,
-  ReasoningOptions,
-  ResponseFormat,
-  ToolChoice,
-  ToolDefinition,
-} from '@moltbot/contracts';
+import type { ChatRequest, ReasoningOptions, ResponseFormat, ToolChoice, ToolDefinition } from '@moltbot/contracts';
 import type { JsonObject } from '../../caller-request.js';
-import { nestsWithin } from '../../read-json.js';
 import {
   expectList,
   expectObject,
@@ -19,14 +11,11 @@ import {
   optionalText,
   refuse,
 } from '../../request-fields.js';
+import { fromFunction, fromMetadata, fromSchema, isEffort, MOST_TOOLS } from '../openai-fields.js';
 import { fromMessages } from './from-messages.js';
 
-const MOST_TOOLS = 1_024;
-const LONGEST_NAME = 256;
 const MOST_STOPS = 256;
 const MOST_CHOICES = 128;
-/** Deeper schemas would overflow a recursive walk. */
-const DEEPEST_JSON = 256;
 
 /** Fields with a word in ours, or that are read elsewhere (`model`, `models`, `stream`, `stream_options`). */
 const KNOWN: ReadonlySet<string> = new Set([
@@ -106,20 +95,6 @@ function fromTools(value: unknown, unknown: Set<string>): ToolDefinition[] | und
   return tools.length === 0 ? undefined : tools;
 }
 
-function fromFunction(definition: JsonObject, path: string): ToolDefinition {
-  const name = expectText(definition['name'], `${path}.name`);
-  if (name === '' || name.length > LONGEST_NAME) throw refuse(`${path}.name`, `1 to ${LONGEST_NAME} characters`);
-  const description = optionalText(definition['description'], `${path}.description`);
-  const parameters = optionalObject(definition['parameters'], `${path}.parameters`);
-  const strict = optionalBoolean(definition['strict'], `${path}.strict`);
-  return {
-    name,
-    ...(description === undefined ? {} : { description }),
-    ...(parameters === undefined ? {} : { parameters: expectShallow(parameters, `${path}.parameters`) }),
-    ...(strict === undefined ? {} : { strict }),
-  };
-}
-
 function fromToolChoice(value: unknown, unknown: Set<string>): ToolChoice | undefined {
   if (value === undefined || value === null) return undefined;
   if (value === 'auto' || value === 'none' || value === 'required') return value;
@@ -142,34 +117,21 @@ function fromResponseFormat(value: unknown, unknown: Set<string>): ResponseForma
     case 'json_object':
       return { type: 'json' };
     case 'json_schema':
-      return fromSchema(expectObject(format['json_schema'], 'response_format.json_schema'));
+      return fromSchema(
+        expectObject(format['json_schema'], 'response_format.json_schema'),
+        'response_format.json_schema',
+        (schema, path) => optionalObject(schema, path) ?? {},
+      );
     default:
       unknown.add('response_format');
       return undefined;
   }
 }
 
-function fromSchema(given: JsonObject): ResponseFormat {
-  const path = 'response_format.json_schema';
-  const description = optionalText(given['description'], `${path}.description`);
-  const strict = optionalBoolean(given['strict'], `${path}.strict`);
-  return {
-    type: 'json-schema',
-    name: expectText(given['name'], `${path}.name`),
-    schema: expectShallow(optionalObject(given['schema'], `${path}.schema`) ?? {}, `${path}.schema`),
-    ...(description === undefined ? {} : { description }),
-    ...(strict === undefined ? {} : { strict }),
-  };
-}
-
-type Effort = NonNullable<ReasoningOptions['effort']>;
-const EFFORTS: ReadonlySet<string> = new Set<Effort>(['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max']);
-
 function fromEffort(value: unknown, unknown: Set<string>): ReasoningOptions | undefined {
   const effort = optionalText(value, 'reasoning_effort');
   if (effort === undefined) return undefined;
-  if (EFFORTS.has(effort)) return { effort: effort as Effort };
-  // A new word of the provider's: it passes where bytes pass, and is reported where they can't.
+  if (isEffort(effort)) return { effort };
   unknown.add('reasoning_effort');
   return undefined;
 }
@@ -185,17 +147,6 @@ function fromSeed(value: unknown): number | undefined {
   if (value === undefined || value === null) return undefined;
   if (Number.isSafeInteger(value)) return value as number;
   throw refuse('seed', 'a whole number');
-}
-
-function fromMetadata(value: unknown): { readonly [key: string]: string } | undefined {
-  const metadata = optionalObject(value, 'metadata');
-  if (metadata === undefined) return undefined;
-  return Object.fromEntries(Object.entries(metadata).map(([key, text]) => [key, expectText(text, `metadata.${key}`)]));
-}
-
-function expectShallow(value: JsonObject, path: string): Json {
-  if (!nestsWithin(value, DEEPEST_JSON)) throw refuse(path, `at most ${DEEPEST_JSON} levels`);
-  return value as Json;
 }
 
 /** Null and a switch that is off say the same as nothing. */

@@ -2,11 +2,11 @@ import type { AssistantMessage, ImagePart, Message, TextPart } from '@moltbot/co
 import type { JsonObject } from '../../json-object.js';
 import { readList, readObject, readText } from '../../read-json.js';
 import { expectList, expectObject, expectText, optionalText, refuse } from '../../request-fields.js';
+import { readParts } from '../openai-fields.js';
 import { readCarriedSeal } from './own-reasoning.js';
 import { sealReasoning } from './sealed-reasoning.js';
 
 const MOST_ITEMS = 10_000;
-const MOST_PARTS = 10_000;
 const DATA_URL = /^data:([^;,]+)(?:;[^;,]+)*;base64,/;
 
 type AssistantPart = AssistantMessage['content'][number];
@@ -91,7 +91,7 @@ class InputReader {
 
   /** What the assistant said. */
   #readAnswer(content: unknown, path: string): void {
-    for (const [part, at] of readParts(content, path)) {
+    for (const [part, at] of readParts(content, path, 'input_text')) {
       switch (part['type']) {
         case 'output_text':
         case 'input_text':
@@ -107,7 +107,7 @@ class InputReader {
   }
 
   #readContent(content: unknown, path: string): (TextPart | ImagePart)[] {
-    return readParts(content, path).flatMap(([part, at]): (TextPart | ImagePart)[] => {
+    return readParts(content, path, 'input_text').flatMap(([part, at]): (TextPart | ImagePart)[] => {
       switch (part['type']) {
         case 'input_text':
         case 'output_text':
@@ -176,20 +176,6 @@ class InputReader {
     this.#messages.push({ role: 'assistant', content: this.#assistant });
     this.#assistant = [];
   }
-}
-
-type Part = readonly [part: JsonObject, path: string];
-
-/** A string is one text part. */
-function readParts(content: unknown, path: string): readonly Part[] {
-  if (typeof content === 'string') return [[{ type: 'input_text', text: content }, path]];
-  if (!Array.isArray(content)) throw refuse(path, 'a string or a list of content parts');
-  return expectList(content, path, MOST_PARTS).map((item, index): Part => {
-    const at = `${path}.${index}`;
-    const part = expectObject(item, at);
-    expectText(part['type'], `${at}.type`);
-    return [part, at];
-  });
 }
 
 /** Undefined where the image is a file that only OpenAI has. */

@@ -10,8 +10,9 @@ import {
   optionalObject,
   optionalText,
 } from '../../request-fields.js';
+import { fromMetadata, fromSchema, isEffort } from '../openai-fields.js';
 import { fromInput } from './from-input.js';
-import { expectShallow, fromTools } from './from-tools.js';
+import { fromTools } from './from-tools.js';
 import { nativeOnly } from './native-only.js';
 
 const MOST_INCLUDED = 256;
@@ -103,29 +104,14 @@ function fromText(value: unknown, unknown: Set<string>): ResponseFormat | undefi
     case 'json_object':
       return { type: 'json' };
     case 'json_schema':
-      return fromSchema(format);
+      return fromSchema(format, 'text.format', expectObject);
     default:
       unknown.add('text.format');
       return undefined;
   }
 }
 
-function fromSchema(format: JsonObject): ResponseFormat {
-  const path = 'text.format';
-  const description = optionalText(format['description'], `${path}.description`);
-  const strict = optionalBoolean(format['strict'], `${path}.strict`);
-  return {
-    type: 'json-schema',
-    name: expectText(format['name'], `${path}.name`),
-    schema: expectShallow(expectObject(format['schema'], `${path}.schema`), `${path}.schema`),
-    ...(description === undefined ? {} : { description }),
-    ...(strict === undefined ? {} : { strict }),
-  };
-}
-
-type Effort = NonNullable<ReasoningOptions['effort']>;
 type Summary = NonNullable<ReasoningOptions['summary']>;
-const EFFORTS: ReadonlySet<string> = new Set<Effort>(['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max']);
 const SUMMARIES: ReadonlySet<string> = new Set<Summary>(['auto', 'concise', 'detailed']);
 const REASONING_FIELDS: ReadonlySet<string> = new Set(['effort', 'summary', 'generate_summary']);
 
@@ -140,19 +126,13 @@ function fromReasoning(value: unknown, unknown: Set<string>): ReasoningOptions |
     optionalText(reasoning['summary'], 'reasoning.summary') ??
     optionalText(reasoning['generate_summary'], 'reasoning.generate_summary');
   // New words of the provider's: they pass where bytes pass, and are reported where they can't.
-  if (effort !== undefined && !EFFORTS.has(effort)) unknown.add('reasoning.effort');
+  if (effort !== undefined && !isEffort(effort)) unknown.add('reasoning.effort');
   if (summary !== undefined && !SUMMARIES.has(summary)) unknown.add('reasoning.summary');
   const options: ReasoningOptions = {
-    ...(effort !== undefined && EFFORTS.has(effort) ? { effort: effort as Effort } : {}),
+    ...(effort !== undefined && isEffort(effort) ? { effort } : {}),
     ...(summary !== undefined && SUMMARIES.has(summary) ? { summary: summary as Summary } : {}),
   };
   return Object.keys(options).length === 0 ? undefined : options;
-}
-
-function fromMetadata(value: unknown): { readonly [key: string]: string } | undefined {
-  const metadata = optionalObject(value, 'metadata');
-  if (metadata === undefined) return undefined;
-  return Object.fromEntries(Object.entries(metadata).map(([key, text]) => [key, expectText(text, `metadata.${key}`)]));
 }
 
 /** Null, a switch that is off and the default say the same as nothing. */

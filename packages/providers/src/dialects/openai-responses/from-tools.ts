@@ -1,20 +1,8 @@
-import type { Json, ToolChoice, ToolDefinition } from '@moltbot/contracts';
+import type { ToolChoice, ToolDefinition } from '@moltbot/contracts';
 import type { JsonObject } from '../../json-object.js';
-import { nestsWithin, readObject } from '../../read-json.js';
-import {
-  expectList,
-  expectObject,
-  expectText,
-  optionalBoolean,
-  optionalObject,
-  optionalText,
-  refuse,
-} from '../../request-fields.js';
-
-const MOST_TOOLS = 1_024;
-const LONGEST_NAME = 256;
-/** Deeper schemas would overflow a recursive walk. */
-const DEEPEST_JSON = 256;
+import { readObject } from '../../read-json.js';
+import { expectList, expectObject, expectText, optionalText, refuse } from '../../request-fields.js';
+import { fromFunction, MOST_TOOLS } from '../openai-fields.js';
 
 export interface AskedTools {
   readonly tools: ToolDefinition[] | undefined;
@@ -62,23 +50,4 @@ function fromList(value: unknown, unknown: Set<string>): ToolDefinition[] | unde
     return [];
   });
   return tools.length === 0 ? undefined : tools;
-}
-
-function fromFunction(tool: JsonObject, path: string): ToolDefinition {
-  const name = expectText(tool['name'], `${path}.name`);
-  if (name === '' || name.length > LONGEST_NAME) throw refuse(`${path}.name`, `1 to ${LONGEST_NAME} characters`);
-  const description = optionalText(tool['description'], `${path}.description`);
-  const parameters = optionalObject(tool['parameters'], `${path}.parameters`);
-  const strict = optionalBoolean(tool['strict'], `${path}.strict`);
-  return {
-    name,
-    ...(description === undefined ? {} : { description }),
-    ...(parameters === undefined ? {} : { parameters: expectShallow(parameters, `${path}.parameters`) }),
-    ...(strict === undefined ? {} : { strict }),
-  };
-}
-
-export function expectShallow(value: JsonObject, path: string): Json {
-  if (!nestsWithin(value, DEEPEST_JSON)) throw refuse(path, `at most ${DEEPEST_JSON} levels`);
-  return value as Json;
 }
